@@ -1,0 +1,283 @@
+"""`Article`, and reading a folder of files into articles; what is furniture of a page and what is text."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from qa import dates
+from qa.errors import Unreadable, UsageError
+from qa.furniture import Span, furniture, runs
+
+SUFFIXES = {".txt": "text", ".text": "text", ".md": "markdown", ".markdown": "markdown",
+            ".html": "html", ".htm": "html", ".xhtml": "html"}
+LARGEST = 50_000_000  # bytes: a larger file is no article, and reading it would take memory from all others
+_HEADLINE = 200  # characters: a longer line is a paragraph
+_BESIDE_A_DATE = 60  # characters: what a dateline says besides its date (place, site, reading time)
+_SAMPLE = 4_000  # characters: enough for the language of an article to be certain
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """One file, read: its text and what is known about it."""
+
+    file: str               # path below the articles folder, with forward slashes
+    text: str               # offsets everywhere count characters of this text
+    title: str | None
+    language: str           # ISO 639-1; "und" when the text is too short to tell
+    sections: tuple[dates.Section, ...]  # tile the text: which date holds where
+    furniture: tuple[Span, ...]  # sorted, disjoint: lines of the page that are not the article
+
+    @property
+    def published(self) -> dates.Dated | None:
+        """The first date the article gives; None when it gives none."""
+        return next((section.published for section in self.sections if section.published), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file of the folder before it is read."""
+
+    file: str       # path below the folder, with forward slashes
+    size: int       # bytes
+    modified: int   # nanoseconds, only to tell whether the file changed, never a date of the article
+
+
+# --- the folder ---------------------------------------------------------------------------------------------
+
+
+def scan(folder: str | os.PathLike[str]) -> tuple[list[Found], list[tuple[str, str]]]:
+    """Every article file below `folder`, sorted by name, and (file, reason) of each that cannot be one.
+
+    Hidden files and folders are skipped, so is README.md at the top, which is for people. Links are followed
+    only to files within the folder. Raises UsageError when `folder` is no folder.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        what = "is not a folder" if root.exists() else "is not there"
+        raise UsageError(f"The articles folder {str(folder)!r} {what}. Name a folder that holds your articles:"
+                         " qa rebuild FOLDER")
+    real_root = os.path.realpath(root)
+    found: list[Found] = []
+    refused: list[tuple[str, str]] = []
+
+    def failed(error: OSError) -> None:
+        refused.append((_below(root, error.filename or ""), f"the folder cannot be read ({error.strerror})"))
+
+    for where, folders, names in os.walk(root, onerror=failed):
+        refused.extend((_below(root, os.path.join(where, name)), "a link to a folder is not followed")
+                       for name in folders if os.path.islink(os.path.join(where, name)) and not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = os.path.join(where, name)
+            file = _below(root, path)
+            if name.startswith(".") or Path(name).suffix.lower() not in SUFFIXES or file == "README.md":
+                continue
+            try:
+                file.encode("utf-8")
+                real = os.path.realpath(path, strict=True)
+                if os.path.commonpath([real_root, real]) != real_root:
+                    refused.append((file, "a link out of the folder is not followed"))
+                    continue
+                about = os.stat(real)
+            except UnicodeEncodeError:
+                refused.append((file.encode("utf-8", "replace").decode(), "its name is not valid UTF-8: rename it"))
+            except OSError as error:
+                broken = os.path.islink(path)
+                refused.append((file, "a broken link" if broken else f"cannot be read ({error.strerror})"))
+            else:
+                if stat.S_ISREG(about.st_mode):
+                    found.append(Found(file, about.st_size, about.st_mtime_ns))
+                else:
+                    refused.append((file, "not a regular file"))
+    found.sort(key=lambda one: one.file)
+    return found, sorted(refused)
+
+
+def _below(root: Path, path: str) -> str:
+    return os.path.relpath(path, root).replace(os.sep, "/")
+
+
+def read_bytes(folder: str | os.PathLike[str], file: str) -> bytes:
+    """The bytes of one file of the folder. Raises Unreadable with the reason."""
+    try:
+        with open(Path(folder, file), "rb") as stream:
+            data = stream.read(LARGEST + 1)
+    except OSError as error:
+        raise Unreadable(f"cannot be read ({error.strerror})") from error
+    if len(data) > LARGEST:
+        raise Unreadable(f"larger than {LARGEST // 1_000_000} MB")
+    if not data.strip():
+        raise Unreadable("empty")
+    return data
+
+
+def article(file: str, data: bytes) -> Article:
+    """Reads the bytes of one file as an article. Raises Unreadable with the reason."""
+    kind = SUFFIXES[Path(file).suffix.lower()]
+    metadata: dates.Dated | None = None
+    title: str | None = None
+    skipped: tuple[Span, ...] = ()
+    if kind == "html":
+        text, title, metadata = _html(data)
+    else:
+        text = decode(data).replace("\r\n", "\n").replace("\r", "\n")
+    if not text.strip():
+        raise Unreadable("holds no text")
+    if kind == "markdown":
+        fields, end = _front_matter(text)
+        if end:
+            skipped = ((0, end),)
+            title = fields.get("title") or fields.get("titre")
+            metadata = dates.front_matter_date(fields)
+        title = title or _markdown_heading(text, end)
+    marked = furniture(text, skipped)
+    language = _language(_without(text, marked) or text)
+    sections = tuple(dates.sections(text, language=language, file=file, metadata=metadata))
+    marked = _with_datelines(text, marked, sections)
+    return Article(file, text, _clean(title) or heading(text, marked, 0, len(text)), language, sections, marked)
+
+
+# --- decoding -----------------------------------------------------------------------------------------------
+
+_BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
+                     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+def decode(data: bytes, declared: str | None = None) -> str:
+    """The text of `data`, whatever its encoding. Raises Unreadable when it is no text.
+
+    A byte order mark decides, then UTF-8 if it fits (nothing else fits UTF-8 by chance), then what the page
+    declares, then charset-normalizer's reading.
+    """
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if data.startswith(mark):
+            try:
+                return _checked(data.decode(encoding))
+            except UnicodeDecodeError as error:
+                raise Unreadable(f"cut short or damaged: not valid {encoding} text") from error
+    for encoding in ("utf-8", declared or "utf-8"):
+        with contextlib.suppress(UnicodeDecodeError, LookupError):
+            return _checked(data.decode(encoding))
+    from charset_normalizer import from_bytes  # only for the rare file that is not UTF-8
+
+    best = from_bytes(data).best()
+    if best is None:
+        raise Unreadable("not text in any known encoding (a binary file?)")
+    return _checked(str(best))
+
+
+def _checked(text: str) -> str:
+    """Refuses what decodes but is no text: binary files are full of control characters."""
+    sample = text[:100_000]
+    controls = sum(1 for character in sample if character < " " and character not in "\t\n\r\f\v\x1b")
+    if controls > 8 and controls > len(sample) / 200:
+        raise Unreadable("not text (a binary file?)")
+    return text.removeprefix("\ufeff")
+
+
+_DECLARED = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.IGNORECASE)
+
+
+def _html(data: bytes) -> tuple[str, str | None, dates.Dated | None]:
+    """Main text, title and date of a page. Raises Unreadable when it has no text to read."""
+    from trafilatura import bare_extraction  # takes a second to import, and only HTML needs it
+
+    match = _DECLARED.search(data[:4_096])
+    page = decode(data, match.group(1).decode("ascii") if match else None)
+    document = bare_extraction(page, with_metadata=True, include_comments=False, include_tables=True,
+                               favor_recall=True)
+    text = str(getattr(document, "text", None) or "")
+    if not text.strip():
+        raise Unreadable("no article text found in this page")
+    title = getattr(document, "title", None)
+    return text.replace("\r\n", "\n").replace("\r", "\n"), title, dates.metadata_date(page)
+
+
+# --- titles -------------------------------------------------------------------------------------------------
+
+_FENCE = re.compile(r"\A---[ \t]*\n(.*?)(?:\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_FIELD = re.compile(r"^([\w][\w .-]{0,40}?)\s*:\s*(.*?)\s*$")
+
+
+def _front_matter(text: str) -> tuple[dict[str, str], int]:
+    """The plain `name: value` lines of a Markdown file's head, and where the body begins (0: it has none)."""
+    match = _FENCE.match(text[:20_000])
+    if not match:
+        return {}, 0
+    fields: dict[str, str] = {}
+    for line in match.group(1).split("\n"):
+        if field := _FIELD.match(line):
+            fields.setdefault(field.group(1).casefold(), field.group(2).strip("\"'"))
+    return fields, match.end()
+
+
+def _markdown_heading(text: str, start: int) -> str | None:
+    match = re.compile(r"^#{1,2}[ \t]+(.+?)[ \t#]*$", re.MULTILINE).search(text, start)
+    return match.group(1) if match else None
+
+
+def _clean(title: str | None) -> str | None:
+    return " ".join(title.split())[:300] or None if title else None
+
+
+def heading(text: str, marked: tuple[Span, ...], begin: int, finish: int) -> str | None:
+    """The headline of the text from `begin` to `finish`, when it has one: of the short lines above its first
+    paragraph, which end without a full stop, the one with most words (the others name a site or a section)."""
+    lines: list[str] = []
+    for start, end in runs(text, marked):
+        for line in text[max(start, begin) : max(begin, min(end, finish))].split("\n"):
+            bare = line.strip().lstrip("# ").strip()
+            if bare and (len(bare) > _HEADLINE or bare[-1] in ".,;:。，；"):
+                return _longest(lines)
+            if bare:
+                lines.append(bare)
+    return None  # nothing but short lines: a list, a poem
+
+
+def _longest(lines: list[str]) -> str | None:
+    def words(line: str) -> int:
+        wide = sum(1 for character in line if character > "\u2e80")  # scripts without spaces
+        return len(line.split()) + wide // 2
+
+    best = max(lines, key=words, default="")  # the first of equals
+    return best if words(best) >= 3 else None
+
+
+# --- language -----------------------------------------------------------------------------------------------
+
+
+def _language(text: str) -> str:
+    sample = text[:_SAMPLE]
+    if sum(1 for character in sample if character.isalpha()) < 3:
+        return "und"
+    import py3langid  # 0.1 s, and questions never need it
+
+    return str(py3langid.classify(sample)[0])
+
+
+# --- sections --------------------------------------------------------------------------------------------------
+
+
+def _with_datelines(text: str, marked: tuple[Span, ...], sections: tuple[dates.Section, ...]) -> tuple[Span, ...]:
+    """Adds the short lines a date was read from: a dateline answers nothing, and each hit shows it anyway."""
+    added = set(marked)
+    for section in sections:
+        if section.published and section.published.start is not None:
+            at = section.published.start
+            start, end = text.rfind("\n", 0, at) + 1, text.find("\n", at)
+            end = len(text) if end < 0 else end
+            line = text[start:end].strip()
+            rest = len(line) - len(section.published.evidence)
+            if rest <= _BESIDE_A_DATE and not any(a <= at < b for a, b in marked):
+                added.add((start, end))
+    return tuple(sorted(added))
+
+
+def _without(text: str, marked: tuple[Span, ...]) -> str:
+    return "\n".join(text[start:end] for start, end in runs(text, marked))
