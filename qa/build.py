@@ -1,0 +1,214 @@
+"""`rebuild`: a folder → a new generation, and a report of the counts."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from qa import articles, encoder, index
+from qa.articles import Article, Found
+from qa.background import background
+from qa.encoder import Encoder, Vectors
+from qa.errors import IndexProblem, Unreadable, UsageError
+from qa.passages import Passage, passages
+from qa.recipe import Recipe
+from qa.store import Store, Writer, document
+
+_BATCH = 1_024  # passages: embedded at once, and about as many held in memory
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a rebuild has come."""
+
+    stage: str      # "reading" or "writing"
+    done: int       # files
+    total: int      # files
+    file: str       # the file at hand; "" while writing
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableFile:
+    file: str       # path below the articles folder
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a rebuild did; the fields of `qa rebuild --json`."""
+
+    generation: int
+    articles: int
+    passages: int
+    embedded: int   # passages embedded in this build
+    reused: int     # passages taken over from the generation before; embedded + reused == passages
+    removed: int    # articles of the generation before whose file is gone
+    dated: int      # articles that give at least one date
+    undated: int    # articles that give none; dated + undated == articles
+    unreadable: tuple[UnreadableFile, ...]
+    seconds: float
+    model: str
+
+    def to_dict(self) -> dict[str, object]:
+        fields = asdict(self)
+        fields["unreadable"] = [asdict(one) for one in self.unreadable]
+        return fields
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """One article ready to be written; vectors None: still to be embedded."""
+
+    found: Found
+    sha256: str
+    article: Article
+    passages: list[Passage]
+    vectors: Vectors | None
+
+
+def rebuild(folder: str | os.PathLike[str] = "seeds", *, index: str | os.PathLike[str] = "index",
+            model: str | None = None, full: bool = False, progress: Callable[[Progress], None] | None = None,
+            encoder: Encoder | None = None) -> Report:
+    """Reads every article below `folder` and makes it the next generation of the index.
+
+    Passages of unchanged files are taken over from the generation before, unless `full`, or the model or the
+    reading rules have changed. When nothing has changed at all, the generation stays. `model` names any
+    sentence-transformers model (None: the shipped one); `encoder` gives one already loaded instead. The old
+    generation answers until the new one is complete; an exception raised by `progress` cancels without a trace.
+
+    Raises UsageError (no such folder), ModelError, IndexBusy. Files that cannot be read are in the report.
+    """
+    return _rebuild(Path(folder), Path(index), model, full, progress or (lambda _: None), encoder)
+
+
+def _rebuild(folder: Path, where: Path, model: str | None, full: bool, progress: Callable[[Progress], None],
+             chosen: Encoder | None) -> Report:
+    began = time.perf_counter()
+    found, refused = articles.scan(folder)
+    if where.exists() and not where.is_dir():
+        raise UsageError(f"{where} is a file, not a folder for an index. Choose another with --index")
+    chosen = chosen or encoder.load(model)
+    recipe = Recipe(chosen.name, chosen.fingerprint, chosen.dimension)
+    with index.building(where) as aside, contextlib.ExitStack() as closing:
+        before = _before(where, recipe) if not full else None
+        if before:
+            closing.enter_context(before.store)
+        known = before.store.known() if before else {}
+        writer = Writer(aside, recipe.dimension)
+        try:
+            embedded = reused = changed = 0
+            undated = 0
+            for ready, fresh in _embedded(_read(folder, found, refused, before, progress), chosen):
+                writer.add(ready.found, ready.sha256, ready.article, ready.passages,
+                           ready.vectors if ready.vectors is not None else chosen.encode_passages([]))
+                embedded += len(ready.passages) if fresh else 0
+                reused += 0 if fresh else len(ready.passages)
+                changed += fresh
+                undated += ready.article.published is None
+                known.pop(ready.found.file, None)
+            total = len(found) - _refused_of(found, refused)
+            removed = len(known)
+            unreadable = tuple(sorted(refused))
+            if before and not changed and not removed and unreadable == before.manifest.unreadable and (
+                    before.manifest.folder == str(folder.resolve())):
+                generation = before.manifest.generation
+            else:
+                progress(Progress("writing", len(found), len(found), ""))
+                writer.finish()
+                generation = index.next_generation(where)
+                with Store(aside) as store:
+                    null = background(store, chosen)
+                manifest = index.Manifest(
+                    generation, recipe, datetime.now(UTC).isoformat(timespec="seconds"), str(folder.resolve()), total,
+                    embedded + reused, unreadable, null, index.checksums(aside))
+                index.switch(where, aside, manifest)
+        finally:
+            writer.close()
+    return Report(generation, total, embedded + reused, embedded, reused, removed, total - undated, undated,
+                  tuple(UnreadableFile(file, reason) for file, reason in unreadable),
+                  round(time.perf_counter() - began, 3), recipe.model)
+
+
+def _refused_of(found: list[Found], refused: list[tuple[str, str]]) -> int:
+    names = {file for file, _ in refused}
+    return sum(1 for one in found if one.file in names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """The generation before, when its passages and vectors can be taken over."""
+
+    manifest: index.Manifest
+    store: Store
+
+
+def _before(where: Path, recipe: Recipe) -> _Before | None:
+    try:
+        manifest = index.read_manifest(where)
+        if manifest.recipe != recipe or index.verify(where):
+            return None
+        return _Before(manifest, Store(index.generation_folder(where, manifest.generation)))
+    except IndexProblem:
+        return None  # a build from nothing mends whatever is wrong with it
+
+
+def _read(folder: Path, found: list[Found], refused: list[tuple[str, str]], before: _Before | None,
+          progress: Callable[[Progress], None]) -> Iterator[_Ready]:
+    """The articles of the folder in order; what cannot be read is added to `refused`."""
+    known = before.store.known() if before else {}
+    for number, one in enumerate(found):
+        progress(Progress("reading", number, len(found), one.file))
+        old = known.get(one.file)
+        data: bytes | None = None
+        try:
+            if old and (old.size, old.modified) != (one.size, one.modified):
+                data = articles.read_bytes(folder, one.file)
+                if hashlib.sha256(data).hexdigest() != old.sha256:
+                    old = None
+            if old and before:
+                article = before.store.article(one.file)
+                if article is not None:
+                    rows = before.store.rows_of(one.file)
+                    yield _Ready(one, old.sha256, article, before.store.passages(rows.tolist()),
+                                 before.store.vectors(rows))
+                    continue
+            if data is None:
+                data = articles.read_bytes(folder, one.file)
+            article = articles.article(one.file, data)
+        except Unreadable as error:
+            refused.append((one.file, str(error)))
+        else:
+            yield _Ready(one, hashlib.sha256(data).hexdigest(), article, passages(article), None)
+    progress(Progress("reading", len(found), len(found), ""))
+
+
+def _embedded(stream: Iterator[_Ready], chosen: Encoder) -> Iterator[tuple[_Ready, bool]]:
+    """The same articles in the same order, all with vectors; True beside those embedded here."""
+    waiting: list[_Ready] = []
+    size = 0
+    for ready in stream:
+        waiting.append(ready)
+        size += len(ready.passages)
+        if size >= _BATCH:
+            yield from _flush(waiting, chosen)
+            waiting, size = [], 0
+    yield from _flush(waiting, chosen)
+
+
+def _flush(waiting: list[_Ready], chosen: Encoder) -> Iterator[tuple[_Ready, bool]]:
+    texts = [document(passage) for ready in waiting if ready.vectors is None for passage in ready.passages]
+    vectors = chosen.encode_passages(texts)
+    cursor = 0
+    for ready in waiting:
+        if ready.vectors is not None:
+            yield ready, False
+        else:
+            mine = vectors[cursor : cursor + len(ready.passages)]
+            cursor += len(ready.passages)
+            yield _Ready(ready.found, ready.sha256, ready.article, ready.passages, mine), True

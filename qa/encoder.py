@@ -1,0 +1,169 @@
+"""`Encoder`, the two-method protocol, the shipped one and any sentence-transformers model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qa.errors import ModelError
+from qa.recipe import SHIPPED_FOLDER, SHIPPED_MODEL
+
+Vectors = NDArray[np.float32]
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Turns text into unit vectors whose inner product says how close two texts are in meaning."""
+
+    name: str           # as recorded in the index: SHIPPED_MODEL, a path, or a model's name
+    fingerprint: str    # changes whenever the model's files change
+    dimension: int
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        """Unit float32 rows, (len(texts), dimension)."""
+
+    def encode_question(self, text: str) -> Vectors:
+        """A unit float32 vector, (dimension,)."""
+
+
+def _unit(rows: Vectors) -> Vectors:
+    """Rows of length one; a row of zeros (text without a known token) stays zero and is close to nothing."""
+    lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
+    return np.asarray(rows / np.maximum(lengths, 1e-12), dtype=np.float32)
+
+
+class StaticEncoder:
+    """A static model (one vector a token, averaged) read by tokenizers and numpy alone.
+
+    Gives what sentence-transformers' StaticEmbedding gives for the same folder, without importing PyTorch: a
+    question costs well under a millisecond, and the model is ready in a fraction of a second.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], name: str | None = None) -> None:
+        """Reads a sentence-transformers folder of one StaticEmbedding. Raises ModelError."""
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+        from tokenizers import Tokenizer
+
+        where = Path(folder)
+        try:
+            self._tokenizer = Tokenizer.from_file(str(where / "tokenizer.json"))
+            stored = load_file(where / "model.safetensors")
+        except (OSError, SafetensorError) as error:
+            raise ModelError(f"The model in {where} cannot be read ({error}). Install qa again, or name another"
+                             " model: qa rebuild --model NAME_OR_PATH") from error
+        except Exception as error:  # tokenizers raises bare Exception for a damaged file
+            raise ModelError(f"The tokenizer in {where} cannot be read ({error}). Install qa again, or name another"
+                             " model: qa rebuild --model NAME_OR_PATH") from error
+        self._tokenizer.no_padding()
+        self._rows = stored["embedding.weight"] if "embedding.weight" in stored else stored["embeddings"]
+        self._scales = stored.get("weights")
+        self.name = name or str(where)
+        self.fingerprint = folder_fingerprint(where)
+        self.dimension = int(self._rows.shape[1])
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        """Unit float32 rows, (len(texts), dimension)."""
+        vectors = np.zeros((len(texts), self.dimension), np.float32)
+        for row, encoding in enumerate(self._tokenizer.encode_batch(list(texts), add_special_tokens=False)):
+            ids, counts = np.unique(np.asarray(encoding.ids, np.int64), return_counts=True)
+            if len(ids):
+                weights = counts.astype(np.float32)
+                if self._scales is not None:
+                    weights *= self._scales[ids]
+                # the mean's division is left out: the vector is scaled to length one anyway
+                vectors[row] = weights @ self._rows[ids].astype(np.float32)
+        return _unit(vectors)
+
+    def encode_question(self, text: str) -> Vectors:
+        """A unit float32 vector, (dimension,)."""
+        return np.asarray(self.encode_passages([text])[0], np.float32)
+
+
+class SentenceTransformerEncoder:
+    """Any sentence-transformers model by name or path, with its own prompts for questions and passages."""
+
+    def __init__(self, name: str) -> None:
+        """Loads the model, from the network when it is a name and not yet cached. Raises ModelError."""
+        from sentence_transformers import SentenceTransformer  # takes seconds; only other models need it
+
+        try:
+            self._model = SentenceTransformer(name, device="cpu", trust_remote_code=False,
+                                              model_kwargs={"use_safetensors": True})
+        except Exception as error:  # the loader raises whatever its many parts raise
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ModelError(
+                f"The model {name!r} cannot be loaded: {reason} Give the path of a sentence-transformers folder, or a"
+                " name while there is a network, or leave --model away for the shipped model.") from error
+        self.name = os.path.abspath(name) if os.path.isdir(name) else name
+        dimension = self._model.get_embedding_dimension()
+        self.dimension = int(dimension or self.encode_question("?").shape[0])
+        self.fingerprint = folder_fingerprint(Path(name)) if os.path.isdir(name) else self._weights_fingerprint()
+
+    def _weights_fingerprint(self) -> str:
+        digest = hashlib.sha256()
+        for key, tensor in sorted(self._model.state_dict().items()):
+            digest.update(key.encode())
+            digest.update(tensor.detach().float().cpu().numpy().tobytes())
+        return digest.hexdigest()
+
+    def _encode(self, method: Any, texts: Any) -> Vectors:
+        return np.asarray(method(texts, normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False),
+                          np.float32)
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        """Unit float32 rows, (len(texts), dimension)."""
+        if not texts:
+            return np.zeros((0, self.dimension), np.float32)
+        return self._encode(self._model.encode_document, list(texts))
+
+    def encode_question(self, text: str) -> Vectors:
+        """A unit float32 vector, (dimension,)."""
+        return self._encode(self._model.encode_query, text)
+
+
+def folder_fingerprint(folder: Path) -> str:
+    """SHA-256 over the names and bytes of a model folder's files, README and hidden files left out."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        if path.is_file() and path.suffix != ".md" and not any(part.startswith(".") for part in relative.parts):
+            digest.update(relative.as_posix().encode())
+            with path.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _is_static(folder: Path) -> bool:
+    """True for a sentence-transformers folder that holds one StaticEmbedding (and its normalisation)."""
+    try:
+        modules = json.loads((folder / "modules.json").read_text("utf-8"))
+        kinds = [str(module["type"]).rpartition(".")[2] for module in modules]
+        settings = folder / "config_sentence_transformers.json"
+        prompts = json.loads(settings.read_text("utf-8")).get("prompts", {}) if settings.is_file() else {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+    if any(prompts.values()):
+        return False  # prompts are sentence-transformers' business
+    return bool(kinds) and kinds[0] == "StaticEmbedding" and set(kinds[1:]) <= {"Normalize"} and (
+        (folder / "tokenizer.json").is_file())
+
+
+def load(model: str | None = None) -> Encoder:
+    """The encoder called `model`: None or "shipped" for the one inside the package, else a path or a name.
+
+    Raises ModelError when it cannot be loaded.
+    """
+    if model is None or model == SHIPPED_MODEL:
+        return StaticEncoder(SHIPPED_FOLDER, SHIPPED_MODEL)
+    folder = Path(model)
+    if folder.is_dir() and _is_static(folder):
+        return StaticEncoder(folder, os.path.abspath(folder))
+    return SentenceTransformerEncoder(model)

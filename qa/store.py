@@ -1,0 +1,302 @@
+"""The files of one generation: passages, vectors and words, written once and only read afterwards."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qa.articles import Article, Found
+from qa.dates import Dated, Section, bounds
+from qa.encoder import Vectors
+from qa.errors import IndexDamaged
+from qa.lexical import Lexical
+from qa.lexical import build as build_lexical
+from qa.passages import Passage
+
+# Every file of a generation is named here and nowhere else.
+DATABASE = "articles.sqlite"
+VECTORS = "vectors.faiss"
+WORDS = "words"  # a folder
+MANIFEST = "manifest.json"
+
+Rows = NDArray[np.int64]
+
+_SCHEMA = """
+CREATE TABLE articles (
+    number INTEGER PRIMARY KEY, file TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, modified INTEGER NOT NULL,
+    sha256 TEXT NOT NULL, title TEXT, language TEXT NOT NULL, text TEXT NOT NULL);
+CREATE TABLE sections (
+    article INTEGER NOT NULL REFERENCES articles, start INTEGER NOT NULL, end INTEGER NOT NULL,
+    date TEXT, source TEXT, evidence TEXT, evidence_start INTEGER);
+CREATE TABLE furniture (article INTEGER NOT NULL REFERENCES articles, start INTEGER NOT NULL, end INTEGER NOT NULL);
+CREATE TABLE passages (
+    row INTEGER PRIMARY KEY, article INTEGER NOT NULL REFERENCES articles, start INTEGER NOT NULL,
+    end INTEGER NOT NULL, text TEXT NOT NULL, title TEXT, date TEXT, source TEXT, evidence TEXT,
+    evidence_start INTEGER, first_day INTEGER, last_day INTEGER);
+"""  # first_day, last_day: proleptic Gregorian ordinals of the days a date covers; NULL when undated
+_INDEXES = """
+CREATE INDEX sections_of ON sections (article);
+CREATE INDEX furniture_of ON furniture (article);
+CREATE INDEX passages_of ON passages (article);
+CREATE INDEX passages_by_day ON passages (first_day, last_day);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the index holds about one file: enough to tell whether it changed."""
+
+    number: int
+    file: str
+    size: int       # bytes
+    modified: int   # nanoseconds
+    sha256: str
+
+
+def document(passage: Passage) -> str:
+    """What is embedded and indexed for a passage: its text under its article's title, which names what
+    «il» or «ce traité» stand for. Only the text is ever shown."""
+    if passage.title and not passage.text.startswith(passage.title):
+        return f"{passage.title}\n{passage.text}"
+    return passage.text
+
+
+class Writer:
+    """Writes the files of one generation into an empty folder, article by article."""
+
+    def __init__(self, folder: Path, dimension: int) -> None:
+        import faiss
+
+        self._folder = folder
+        self._database = sqlite3.connect(folder / DATABASE)
+        self._database.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA page_size=8192;"
+                                     + _SCHEMA)
+        self._vectors: Any = faiss.IndexFlatIP(dimension)
+        self._articles = 0
+        self._rows = 0
+
+    def add(self, found: Found, sha256: str, article: Article, passages: Sequence[Passage], vectors: Vectors) -> None:
+        """Adds one article; `vectors` are the unit rows of `passages`, (len(passages), dimension)."""
+        if len(passages) != len(vectors):
+            raise ValueError("one vector a passage")
+        number, execute = self._articles, self._database.execute
+        execute("INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (number, found.file, found.size, found.modified, sha256, article.title, article.language,
+                 article.text))
+        self._database.executemany("INSERT INTO sections VALUES (?, ?, ?, ?, ?, ?, ?)",
+                                   [(number, section.start, section.end, *_stored(section.published))
+                                    for section in article.sections])
+        self._database.executemany("INSERT INTO furniture VALUES (?, ?, ?)",
+                                   [(number, start, end) for start, end in article.furniture])
+        self._database.executemany(
+            "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(self._rows + offset, number, passage.start, passage.end, passage.text, passage.title,
+              *_stored(passage.published), *_days(passage.published)) for offset, passage in enumerate(passages)])
+        if len(vectors):
+            self._vectors.add(np.ascontiguousarray(vectors, np.float32))
+        self._articles += 1
+        self._rows += len(passages)
+
+    def finish(self) -> None:
+        """Writes what is still in memory. The folder is complete afterwards but for its manifest."""
+        import faiss
+
+        self._database.executescript(_INDEXES)
+        self._database.commit()
+        build_lexical(self._folder / WORDS, self._documents())
+        self._database.close()
+        faiss.write_index(self._vectors, str(self._folder / VECTORS))
+
+    def _documents(self) -> Iterator[str]:
+        rows = self._database.execute("SELECT title, text FROM passages ORDER BY row")
+        for title, text in rows:
+            yield document(Passage("", 0, 0, text, None, title, ""))
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def _stored(published: Dated | None) -> tuple[str | None, str | None, str | None, int | None]:
+    if published is None:
+        return None, None, None, None
+    return published.date, published.source, published.evidence, published.start
+
+
+def _days(published: Dated | None) -> tuple[int | None, int | None]:
+    if published is None:
+        return None, None
+    first, last = bounds(published.date)
+    return first.toordinal(), last.toordinal()
+
+
+def _dated(date_: str | None, source: str | None, evidence: str | None, start: int | None) -> Dated | None:
+    return None if date_ is None else Dated(date_, source or "", evidence or "", start)
+
+
+class Store:
+    """One generation, opened for reading. Usable from several threads."""
+
+    def __init__(self, folder: Path) -> None:
+        """Opens the files of `folder`. Raises IndexDamaged when one of them cannot be read."""
+        import faiss
+
+        try:
+            # immutable: the files of a generation never change, so no lock is taken and a read-only disk will do
+            self._database = sqlite3.connect(f"{(folder / DATABASE).resolve().as_uri()}?immutable=1", uri=True,
+                                             check_same_thread=False)
+            self._vectors: Any = faiss.read_index(str(folder / VECTORS), faiss.IO_FLAG_MMAP_IFC)
+            self.lexical = Lexical(folder / WORDS)
+            self.count = int(self._database.execute("SELECT count(*) FROM passages").fetchone()[0])
+        except Exception as error:  # each library has its own errors for damage
+            raise IndexDamaged(f"The index in {folder} cannot be read ({str(error).splitlines()[0]})."
+                               " Build it anew with: qa rebuild --full") from error
+        if not self._vectors.ntotal == self.lexical.count == self.count:
+            raise IndexDamaged(f"The files of the index in {folder} do not belong together."
+                               " Build it anew with: qa rebuild --full")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self._database.close()
+
+    # --- passages and articles
+
+    def passages(self, rows: Iterable[int]) -> list[Passage]:
+        """The passages of these rows, in the order asked for."""
+        wanted = [int(row) for row in rows]
+        found: dict[int, Passage] = {}
+        for begin in range(0, len(wanted), 500):
+            part = wanted[begin : begin + 500]
+            for values in self._database.execute(
+                    "SELECT p.row, a.file, p.start, p.end, p.text, p.date, p.source, p.evidence, p.evidence_start,"
+                    " p.title, a.language FROM passages p JOIN articles a ON a.number = p.article"
+                    f" WHERE p.row IN ({','.join('?' * len(part))})", part):
+                row, file, start, end, text, *published, title, language = values
+                found[row] = Passage(file, start, end, text, _dated(*published), title, language)
+        return [found[row] for row in wanted]
+
+    def known(self) -> dict[str, Known]:
+        """Every indexed file by its name."""
+        rows = self._database.execute("SELECT number, file, size, modified, sha256 FROM articles")
+        return {values[1]: Known(*values) for values in rows}
+
+    def article(self, file: str) -> Article | None:
+        """The article of `file` as it was read; None when the index does not hold it."""
+        values = self._database.execute("SELECT number, text, title, language FROM articles WHERE file = ?",
+                                        (file,)).fetchone()
+        if values is None:
+            return None
+        number, text, title, language = values
+        sections = tuple(Section(start, end, _dated(*published)) for start, end, *published in self._database.execute(
+            "SELECT start, end, date, source, evidence, evidence_start FROM sections WHERE article = ?"
+            " ORDER BY start", (number,)))
+        furniture = tuple(self._database.execute("SELECT start, end FROM furniture WHERE article = ? ORDER BY start",
+                                                 (number,)))
+        return Article(file, text, title, language, sections, furniture)
+
+    def rows_of(self, file: str) -> Rows:
+        """The rows of a file's passages, in the article's order."""
+        return self._rows("SELECT row FROM passages WHERE article = (SELECT number FROM articles WHERE file = ?)"
+                          " ORDER BY row", (file,))
+
+    def rows(self, since: date | None, until: date | None, file: str | None) -> Rows | None:
+        """The rows whose date lies wholly within since..until (inclusive) and whose file matches the glob;
+        None when nothing is filtered. An undated passage is in no range of dates."""
+        conditions, values = _conditions(since, until, file)
+        if not conditions:
+            return None
+        return self._rows("SELECT p.row FROM passages p JOIN articles a ON a.number = p.article WHERE "
+                          + " AND ".join(conditions) + " ORDER BY p.row", values)
+
+    def undated_rows(self, file: str | None) -> Rows:
+        """The rows without a date, of the files that match the glob."""
+        conditions, values = _conditions(None, None, file)
+        return self._rows("SELECT p.row FROM passages p JOIN articles a ON a.number = p.article WHERE "
+                          + " AND ".join(["p.first_day IS NULL", *conditions]) + " ORDER BY p.row", values)
+
+    def _rows(self, query: str, values: Sequence[object]) -> Rows:
+        return np.fromiter((row[0] for row in self._database.execute(query, values)), np.int64)
+
+    def languages(self) -> dict[str, int]:
+        """How many articles there are in each language, most first."""
+        return dict(self._database.execute("SELECT language, count(*) FROM articles GROUP BY language"
+                                           " ORDER BY count(*) DESC, language"))
+
+    def dated(self) -> int:
+        """How many articles give a date."""
+        return int(self._database.execute("SELECT count(DISTINCT article) FROM sections WHERE date IS NOT NULL"
+                                          ).fetchone()[0])
+
+    def span(self) -> tuple[str | None, str | None]:
+        """The earliest and the latest date of the index, as their articles give them."""
+        first = self._database.execute("SELECT date FROM passages WHERE date IS NOT NULL ORDER BY first_day, last_day"
+                                       " LIMIT 1").fetchone()
+        last = self._database.execute("SELECT date FROM passages WHERE date IS NOT NULL ORDER BY last_day DESC,"
+                                      " first_day DESC LIMIT 1").fetchone()
+        return (first[0] if first else None), (last[0] if last else None)
+
+    def titles(self, limit: int) -> list[tuple[str, str, str]]:
+        """(file, title, language) of articles that have a title, spread over the whole index."""
+        return [tuple(values) for values in self._database.execute(
+            "SELECT file, title, language FROM articles WHERE title IS NOT NULL"
+            " ORDER BY (number * 2654435761) % 4294967296 LIMIT ?", (limit,))]
+
+    # --- vectors
+
+    def nearest(self, vector: Vectors, k: int, rows: Rows | None = None) -> tuple[Rows, Vectors]:
+        """The k passages with the greatest inner product with `vector`, best first, among `rows` if given:
+        (row numbers, inner products), fewer than k when there are fewer."""
+        import faiss
+
+        k = min(k, self.count if rows is None else len(rows))
+        if k == 0:
+            return np.zeros(0, np.int64), np.zeros(0, np.float32)
+        parameters = None if rows is None else faiss.SearchParameters(  # type: ignore[call-arg]
+            sel=faiss.IDSelectorBatch(rows))
+        scores, found = self._vectors.search(np.ascontiguousarray(vector[None], np.float32), k, params=parameters)
+        real = found[0] >= 0  # faiss fills up with -1
+        scores, found = scores[0][real], found[0][real]
+        order = np.lexsort((found, -scores))  # equal scores: the earlier passage first, so that answers repeat
+        return found[order].astype(np.int64), scores[order].astype(np.float32)
+
+    def vectors(self, rows: Rows) -> Vectors:
+        """The unit vectors of these rows, (len(rows), dimension)."""
+        if not len(rows):
+            return np.zeros((0, int(self._vectors.d)), np.float32)
+        return np.asarray(self._vectors.reconstruct_batch(np.ascontiguousarray(rows, np.int64)), np.float32)
+
+
+    # --- words
+
+    def rarity(self, words: Iterable[str]) -> dict[str, float]:
+        """The weight BM25 gives each distinct word (inverse document frequency, Robertson & Zaragoza 2009): the
+        fewer passages hold it the greater, and greatest for a word that none holds."""
+        frequencies = self.lexical.frequencies(list(dict.fromkeys(words)))
+        return {word: math.log1p((self.count - frequency + 0.5) / (frequency + 0.5))
+                for word, frequency in frequencies.items()}
+
+
+def _conditions(since: date | None, until: date | None, file: str | None) -> tuple[list[str], list[object]]:
+    conditions: list[str] = []
+    values: list[object] = []
+    if since is not None:
+        conditions.append("p.first_day >= ?")
+        values.append(since.toordinal())
+    if until is not None:
+        conditions.append("p.last_day <= ?")
+        values.append(until.toordinal())
+    if file is not None:
+        conditions.append("a.file GLOB ?")
+        values.append(file)
+    return conditions, values
