@@ -1,0 +1,219 @@
+"""`ask`: a question → dated passages, the sentence in each that answers, and whether there is an answer at all."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from qa import sentences
+from qa.background import ANY
+from qa.dates import parse_bound
+from qa.encoder import Encoder
+from qa.errors import UsageError
+from qa.index import Index, open_index
+from qa.lexical import token_spans, tokens
+from qa.passages import Passage
+from qa.retrieval import Ranking, allowed, rank
+from qa.store import Store
+
+LIMIT = 5           # hits: what fits on one screen
+_MOST = 1_000       # hits in one answer
+_LONGEST = 10_000   # characters of a question that are read; what is longer is a document, not a question
+
+_REPEATED = 0.8     # share of common words (Jaccard) from which two passages tell the same story
+_SENTENCE_WORDS = 0.5  # weight of shared words against meaning in choosing the answering sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where else the text of a hit stands."""
+
+    file: str
+    date: str | None
+    start: int      # characters of that article's text
+    end: int
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"file": self.file, "date": self.date, "start": self.start, "end": self.end}
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage that may answer, and the sentence of it that does."""
+
+    file: str               # path below the articles folder, forward slashes
+    date: str | None        # ISO 8601 at its own precision; None: the article gives none
+    date_source: str | None  # "front matter", "metadata", "dateline" or "file name"
+    date_evidence: str | None  # the exact characters the date was read from
+    title: str | None
+    language: str
+    text: str               # == the article's text[start:end]
+    start: int              # characters of the article's text
+    end: int
+    answer: str             # == the article's text[answer_start:answer_end], a sentence inside the passage
+    answer_start: int
+    answer_end: int
+    score: float            # higher is better, comparable within one answer
+    vector: float           # cosine of question and passage
+    lexical: float          # share of the question's words found, weighted by rarity
+    matched: tuple[str, ...]  # the words of the passage, as they stand there, that are also in the question
+    more: tuple[Place, ...]  # where else the same text stands
+
+    def to_dict(self) -> dict[str, Any]:
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        return {**fields, "matched": list(self.matched), "more": [place.to_dict() for place in self.more]}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the articles say to a question; `to_dict` is the JSON of `qa ask --json`."""
+
+    question: str
+    answered: bool          # False: nothing here answers; hits are merely the nearest passages
+    confidence: float       # 0..1: the share of such questions that the articles do answer
+    since: str | None       # the filter that was applied, inclusive, "YYYY-MM-DD"
+    until: str | None
+    generation: int         # of the index that answered
+    hits: tuple[Hit, ...]   # best first
+    undated: int            # passages without a date that a date filter left out
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"question": self.question, "answered": self.answered, "confidence": self.confidence,
+                "since": self.since, "until": self.until, "generation": self.generation,
+                "hits": [hit.to_dict() for hit in self.hits], "undated": self.undated}
+
+
+def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until: str | date | None = None,
+        file: str | None = None, index: str | os.PathLike[str] = "index",
+        encoder: Encoder | None = None) -> Answer:
+    """Asks the articles of `index` a question in any language.
+
+    k: at most so many hits. since, until: only passages published within, inclusive ("2022", "2022-09",
+    "2022-09-15" or a date). file: only files whose path matches this glob ("2022/*.txt"). The index stays open
+    between calls, and a rebuild is noticed. `encoder` stands in for the one the index names.
+
+    Raises UsageError for an argument that makes no sense, IndexMissing, IndexDamaged, IndexMismatch, ModelError.
+    """
+    asked = question.strip()
+    if not asked:
+        raise UsageError("The question is empty. Ask something, for example: qa ask \"Who met in Samarkand?\"")
+    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= _MOST:
+        raise UsageError(f"The number of hits must be a whole number from 1 to {_MOST}, not {k!r}.")
+    first = parse_bound(since, end=False) if since else None
+    last = parse_bound(until, end=True) if until else None
+    if first and last and first > last:
+        raise UsageError(f"No day lies between since {first} and until {last}. Swap them.")
+    asked = asked[:_LONGEST]
+    opened = open_index(index, encoder)
+    ranking = rank(opened, asked, allowed(opened, first, last, file))
+    confidence = _confidence(opened, ranking)
+    left_out = len(opened.store.undated_rows(file)) if first or last else 0
+    return Answer(question, confidence >= 0.5, round(confidence, 3), first.isoformat() if first else None,
+                  last.isoformat() if last else None, opened.manifest.generation, _hits(opened, asked, ranking, k),
+                  left_out)
+
+
+def retrieve(question: str, k: int = LIMIT, *, since: str | date | None = None, until: str | date | None = None,
+             file: str | None = None, index: str | os.PathLike[str] = "index",
+             encoder: Encoder | None = None) -> list[Hit]:
+    """The hits of `ask`, best first, whether or not they answer. Same arguments, same errors."""
+    return list(ask(question, k=k, since=since, until=until, file=file, index=index, encoder=encoder).hits)
+
+
+# --- hits ---------------------------------------------------------------------------------------------------
+
+
+def _hits(index: Index, question: str, ranking: Ranking, k: int) -> tuple[Hit, ...]:
+    groups = _groups(index.store, ranking, k)
+    words = tokens(question)
+    marked = _answering(index, question, words, [passage for _, passage, _ in groups])
+    hits: list[Hit] = []
+    for (position, passage, others), (start, end) in zip(groups, marked, strict=True):
+        published = passage.published
+        hits.append(Hit(
+            passage.file, published.date if published else None, published.source if published else None,
+            published.evidence if published else None, passage.title, passage.language, passage.text, passage.start,
+            passage.end, passage.text[start:end], passage.start + start, passage.start + end,
+            round(float(ranking.scores[position]), 6), round(float(ranking.vector[position]), 6),
+            round(float(ranking.lexical[position]), 6), _matched(passage.text, words),
+            tuple(Place(other.file, other.published.date if other.published else None, other.start, other.end)
+                  for other in others)))
+    return tuple(hits)
+
+
+def _groups(store: Store, ranking: Ranking, k: int) -> list[tuple[int, Passage, list[Passage]]]:
+    """The k best passages that tell different things: (position in the ranking, passage, its repetitions).
+
+    Of passages that repeat each other the earliest published is shown, in the place of the best.
+    """
+    groups: list[tuple[int, list[Passage], set[str]]] = []
+    looked_at = ranking.rows[: 4 * k + 20]
+    for position, passage in enumerate(store.passages(looked_at.tolist())):
+        words = set(tokens(passage.text))
+        same = next((group for group in groups if _repeats(words, group[2])), None)
+        if same:
+            same[1].append(passage)
+        elif len(groups) < k:
+            groups.append((position, [passage], words))
+    shown = []
+    for position, passages, _ in groups:
+        earliest = min(passages, key=lambda one: (one.published is None, one.published.date if one.published else ""))
+        shown.append((position, earliest, [one for one in passages if one is not earliest]))
+    return shown
+
+
+def _repeats(words: set[str], others: set[str]) -> bool:
+    if min(len(words), len(others)) < 5:
+        return words == others
+    return len(words & others) >= _REPEATED * len(words | others)
+
+
+def _answering(index: Index, question: str, words: Sequence[str], passages: Sequence[Passage]) -> list[tuple[int, int]]:
+    """For each passage where in it the sentence stands that answers best, as (start, end) characters."""
+    found = [sentences.spans(passage.text, passage.language) or [(0, len(passage.text))] for passage in passages]
+    texts = [passage.text[start:end] for passage, spans in zip(passages, found, strict=True) for start, end in spans]
+    if not texts:
+        return []
+    cosines = index.encoder.encode_passages(texts) @ index.encoder.encode_question(question)
+    wanted = set(words)
+    weights = index.store.rarity(wanted)
+    whole = sum(weights.values()) or 1.0
+    shared = np.array([sum(weights[word] for word in wanted & set(tokens(text))) / whole for text in texts])
+    merits = cosines + _SENTENCE_WORDS * shared
+    chosen: list[tuple[int, int]] = []
+    cursor = 0
+    for spans in found:
+        chosen.append(spans[int(np.argmax(merits[cursor : cursor + len(spans)]))])
+        cursor += len(spans)
+    return chosen
+
+
+def _matched(text: str, words: Sequence[str]) -> tuple[str, ...]:
+    wanted = set(words)
+    return tuple(dict.fromkeys(text[start:end] for word, start, end in token_spans(text) if word in wanted))
+
+
+# --- is there an answer? ------------------------------------------------------------------------------------
+
+# Logistic regression over how far the best passage rises above what unrelated questions reach in the same index
+# (see qa/background.py), in spreads; fitted by `python -m training.confidence`.
+_INTERCEPT, _VECTOR, _LEXICAL = -4.0, 0.8, 0.8
+_SMALLEST_SPREAD = (0.02, 0.02)  # cosine, coverage: below this, differences are noise
+
+
+def _confidence(index: Index, ranking: Ranking) -> float:
+    if not len(ranking.rows):
+        return 0.0
+    null = index.manifest.background.get(ANY)
+    if null is None:
+        return 0.0
+    vector = (float(ranking.vector.max()) - null[0]) / max(null[1], _SMALLEST_SPREAD[0])
+    lexical = (float(ranking.lexical.max()) - null[2]) / max(null[3], _SMALLEST_SPREAD[1])
+    return 1 / (1 + math.exp(-max(-60.0, min(60.0, _INTERCEPT + _VECTOR * vector + _LEXICAL * lexical))))
+

@@ -1,0 +1,91 @@
+"""What an index holds, and what has changed in its folder since."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from qa import articles
+from qa.articles import Article
+from qa.errors import Unreadable, UsageError
+from qa.index import generation_folder, open_index, read_manifest, verify
+from qa.store import Store
+
+_EXAMPLES = 6  # titles offered as a first question
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The fields of `qa status --json`."""
+
+    generation: int
+    model: str
+    dimension: int
+    articles: int
+    passages: int
+    dated: int              # articles that give a date; dated + undated == articles
+    undated: int
+    first_date: str | None  # the earliest and the latest date of a passage
+    last_date: str | None
+    languages: dict[str, int]  # articles in each, most first
+    built: str              # ISO 8601, UTC
+    folder: str             # absolute path of the articles
+    unreadable: tuple[dict[str, str], ...]  # {"file", "reason"}
+    added: tuple[str, ...]  # files of the folder that came, changed or went since the build
+    changed: tuple[str, ...]
+    deleted: tuple[str, ...]
+    damaged: tuple[str, ...] | None  # None: not verified
+    examples: tuple[str, ...]  # titles to begin with
+
+    def to_dict(self) -> dict[str, Any]:
+        fields = asdict(self)
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+
+
+def status(index: str | os.PathLike[str] = "index", *, verify_checksums: bool = False) -> Status:
+    """What the index holds. Loads no model. Raises IndexMissing, IndexDamaged or IndexMismatch."""
+    manifest = read_manifest(index)
+    damaged = tuple(verify(index)) if verify_checksums else None
+    with Store(generation_folder(index, manifest.generation)) as store:
+        added, changed, deleted = _changes(store, manifest.folder, {file for file, _ in manifest.unreadable})
+        dated = store.dated()
+        first, last = store.span()
+        examples = tuple(dict.fromkeys(title for _, title, _ in store.titles(4 * _EXAMPLES)))[:_EXAMPLES]
+        return Status(
+            manifest.generation, manifest.recipe.model, manifest.recipe.dimension, manifest.articles,
+            manifest.passages, dated, manifest.articles - dated, first, last, store.languages(), manifest.built,
+            manifest.folder, tuple({"file": file, "reason": reason} for file, reason in manifest.unreadable),
+            tuple(added), tuple(changed), tuple(deleted), damaged, examples)
+
+
+def _changes(store: Store, folder: str, unreadable: set[str]) -> tuple[list[str], list[str], list[str]]:
+    try:
+        found, _ = articles.scan(folder)
+    except UsageError:
+        return [], [], []  # the index was moved here without its articles
+    known = store.known()
+    added: list[str] = []
+    changed: list[str] = []
+    for one in found:
+        old = known.pop(one.file, None)
+        if old is None:
+            if one.file not in unreadable:
+                added.append(one.file)
+        elif (old.size, old.modified) != (one.size, one.modified):
+            try:
+                same = hashlib.sha256(articles.read_bytes(folder, one.file)).hexdigest() == old.sha256
+            except Unreadable:
+                same = False
+            if not same:
+                changed.append(one.file)
+    return added, changed, sorted(known)
+
+
+def article(file: str, *, index: str | os.PathLike[str] = "index") -> Article:
+    """The article `file` as the index read it. Raises UsageError when the index does not hold it."""
+    found = open_index(index).store.article(file)
+    if found is None:
+        raise UsageError(f"The index holds no article {file!r}. See what it holds with: qa status")
+    return found
