@@ -1,0 +1,49 @@
+# Everything starts here: `make run` opens the product, `make test` passes its tests. Both set up what they need.
+ARTICLES ?= seeds
+INDEX ?= index
+HOST ?= 127.0.0.1
+PORT ?= 7860
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+
+.PHONY: run test lint chromium clean
+
+run: .venv/installed
+	$(BIN)/qa rebuild "$(ARTICLES)" --index "$(INDEX)" || [ $$? -eq 4 ]
+	$(BIN)/qa serve --index "$(INDEX)" --host "$(HOST)" --port "$(PORT)"
+
+test: .venv/tools chromium
+	$(BIN)/python -m pytest
+
+lint: .venv/tools
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+# The two stamps are older than pyproject.toml exactly when something is still to be installed.
+.venv/installed: pyproject.toml | .venv/bin/python
+	@echo "Installing what qa needs into .venv (a few minutes, once)"
+	$(PIP) --editable .
+	@touch $@
+
+.venv/tools: .venv/installed
+	@echo "Installing what the tests need into .venv"
+	$(PIP) --editable ".[dev]"
+	@touch $@
+
+.venv/bin/python:
+	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or later is missing. Install it: apt-get install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+	  if [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -y -q python3-venv; \
+	  else echo "Python's venv is missing. Install it: sudo apt-get install python3-venv" >&2; exit 1; fi; }
+	$(PYTHON) -m venv .venv
+
+# The page's tests drive Debian's own Chromium.
+chromium:
+	@command -v chromium >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ]; then echo "Installing Chromium for the page's tests"; apt-get update -q && apt-get install -y -q chromium; \
+	  elif sudo -n true 2>/dev/null; then sudo apt-get update -q && sudo apt-get install -y -q chromium; \
+	  else echo "The page's tests need Chromium. Install it: sudo apt-get install chromium" >&2; exit 1; fi; }
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
