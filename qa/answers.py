@@ -11,22 +11,26 @@ from typing import Any
 
 import numpy as np
 
-from qa import sentences
-from qa.background import ANY
+from qa.background import ANY, expected
+from qa.closeness import Asked, asked, sentence_spans
 from qa.dates import parse_bound
 from qa.encoder import Encoder
 from qa.errors import UsageError
 from qa.index import Index, open_index
-from qa.lexical import token_spans, tokens
 from qa.passages import Passage
+from qa.questions import language_of
 from qa.retrieval import Ranking, allowed, rank
 from qa.store import Store
+from qa.words import token_spans, tokens
 
 LIMIT = 5           # hits: what fits on one screen
 _MOST = 1_000       # hits in one answer
+_LONGEST_GLOB = 1_000  # characters: more than any path
 _LONGEST = 10_000   # characters of a question that are read; what is longer is a document, not a question
 
 _REPEATED = 0.8     # share of common words (Jaccard) from which two passages tell the same story
+_ENDS = ".!?…。！？؟।»”\"')"  # how a sentence ends; a line that ends otherwise is a heading
+_HEADING = 0.3  # taken off a heading: it names what is asked about, and answers nothing
 _SENTENCE_WORDS = 0.5  # weight of shared words against meaning in choosing the answering sentence
 
 
@@ -100,23 +104,25 @@ def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until
 
     Raises UsageError for an argument that makes no sense, IndexMissing, IndexDamaged, IndexMismatch, ModelError.
     """
-    asked = question.strip()
-    if not asked:
+    text = question.strip()[:_LONGEST].encode("utf-8", "replace").decode()  # a command line may hold any byte
+    if not text:
         raise UsageError("The question is empty. Ask something, for example: qa ask \"Who met in Samarkand?\"")
     if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= _MOST:
         raise UsageError(f"The number of hits must be a whole number from 1 to {_MOST}, not {k!r}.")
-    first = parse_bound(since, end=False) if since else None
-    last = parse_bound(until, end=True) if until else None
+    first, last = _bound(since, end=False), _bound(until, end=True)
+    if file is not None:
+        _check_glob(file)
     if first and last and first > last:
         raise UsageError(f"No day lies between since {first} and until {last}. Swap them.")
-    asked = asked[:_LONGEST]
     opened = open_index(index, encoder)
-    ranking = rank(opened, asked, allowed(opened, first, last, file))
-    confidence = _confidence(opened, ranking)
+    language = language_of(text)
+    posed = asked(text, opened.encoder)
+    ranking = rank(opened, posed, language, allowed(opened, first, last, file))
+    confidence = _confidence(opened, language, ranking)
     left_out = len(opened.store.undated_rows(file)) if first or last else 0
-    return Answer(question, confidence >= 0.5, round(confidence, 3), first.isoformat() if first else None,
-                  last.isoformat() if last else None, opened.manifest.generation, _hits(opened, asked, ranking, k),
-                  left_out)
+    return Answer(question.encode("utf-8", "replace").decode(), confidence >= 0.5, round(confidence, 3),
+                  first.isoformat() if first else None, last.isoformat() if last else None,
+                  opened.manifest.generation, _hits(opened, posed, ranking, k), left_out)
 
 
 def retrieve(question: str, k: int = LIMIT, *, since: str | date | None = None, until: str | date | None = None,
@@ -126,13 +132,27 @@ def retrieve(question: str, k: int = LIMIT, *, since: str | date | None = None, 
     return list(ask(question, k=k, since=since, until=until, file=file, index=index, encoder=encoder).hits)
 
 
+def _bound(value: str | date | None, *, end: bool) -> date | None:
+    if value is not None and not isinstance(value, (str, date)):
+        raise UsageError(f"A date must be text such as 2022, 2022-09 or 2022-09-15, or a datetime.date, not {value!r}.")
+    return parse_bound(value, end=end) if value else None
+
+
+def _check_glob(file: str) -> None:
+    try:
+        file.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise UsageError(f"The pattern {file!r} of files is not valid UTF-8.") from error
+    if len(file) > _LONGEST_GLOB:
+        raise UsageError(f"The pattern of files is longer than {_LONGEST_GLOB} characters. Shorten it.")
+
+
 # --- hits ---------------------------------------------------------------------------------------------------
 
 
-def _hits(index: Index, question: str, ranking: Ranking, k: int) -> tuple[Hit, ...]:
+def _hits(index: Index, question: Asked, ranking: Ranking, k: int) -> tuple[Hit, ...]:
     groups = _groups(index.store, ranking, k)
-    words = tokens(question)
-    marked = _answering(index, question, words, [passage for _, passage, _ in groups])
+    marked = _answering(index, question, [passage for _, passage, _ in groups])
     hits: list[Hit] = []
     for (position, passage, others), (start, end) in zip(groups, marked, strict=True):
         published = passage.published
@@ -141,7 +161,7 @@ def _hits(index: Index, question: str, ranking: Ranking, k: int) -> tuple[Hit, .
             published.evidence if published else None, passage.title, passage.language, passage.text, passage.start,
             passage.end, passage.text[start:end], passage.start + start, passage.start + end,
             round(float(ranking.scores[position]), 6), round(float(ranking.vector[position]), 6),
-            round(float(ranking.lexical[position]), 6), _matched(passage.text, words),
+            round(float(ranking.lexical[position]), 6), _matched(passage.text, question.words),
             tuple(Place(other.file, other.published.date if other.published else None, other.start, other.end)
                   for other in others)))
     return tuple(hits)
@@ -174,18 +194,17 @@ def _repeats(words: set[str], others: set[str]) -> bool:
     return len(words & others) >= _REPEATED * len(words | others)
 
 
-def _answering(index: Index, question: str, words: Sequence[str], passages: Sequence[Passage]) -> list[tuple[int, int]]:
+def _answering(index: Index, question: Asked, passages: Sequence[Passage]) -> list[tuple[int, int]]:
     """For each passage where in it the sentence stands that answers best, as (start, end) characters."""
-    found = [sentences.spans(passage.text, passage.language) or [(0, len(passage.text))] for passage in passages]
+    found = [sentence_spans(passage) for passage in passages]
     texts = [passage.text[start:end] for passage, spans in zip(passages, found, strict=True) for start, end in spans]
     if not texts:
         return []
-    cosines = index.encoder.encode_passages(texts) @ index.encoder.encode_question(question)
-    wanted = set(words)
-    weights = index.store.rarity(wanted)
-    whole = sum(weights.values()) or 1.0
-    shared = np.array([sum(weights[word] for word in wanted & set(tokens(text))) / whole for text in texts])
-    merits = cosines + _SENTENCE_WORDS * shared
+    ceiling = index.store.lexical.ceiling(question.words) or 1.0
+    wanted = {word: index.store.lexical.ceiling([word]) / ceiling for word in set(question.words)}
+    shared = np.array([sum(wanted[word] for word in wanted.keys() & set(tokens(text))) for text in texts])
+    merits = index.encoder.encode_passages(texts) @ question.vector + _SENTENCE_WORDS * shared
+    merits -= _HEADING * np.array([text[-1] not in _ENDS for text in texts])
     chosen: list[tuple[int, int]] = []
     cursor = 0
     for spans in found:
@@ -203,17 +222,23 @@ def _matched(text: str, words: Sequence[str]) -> tuple[str, ...]:
 
 # Logistic regression over how far the best passage rises above what unrelated questions reach in the same index
 # (see qa/background.py), in spreads; fitted by `python -m training.confidence`.
-_INTERCEPT, _VECTOR, _LEXICAL = -4.0, 0.8, 0.8
-_SMALLEST_SPREAD = (0.02, 0.02)  # cosine, coverage: below this, differences are noise
+_INTERCEPT, _WEIGHTS = -0.679, (0.667, 0.889)
+_SMALLEST_SPREAD = (0.05, 0.10)  # cosine, coverage: below this, differences are noise
 
 
-def _confidence(index: Index, ranking: Ranking) -> float:
+def features(index: Index, language: str, ranking: Ranking) -> list[float]:
+    """How far the best passage's cosine and coverage rise above what unrelated questions of the same language reach
+    in the same index, in spreads. `language` is the question's."""
+    if not len(ranking.rows):
+        return [0.0, 0.0]
+    cosine, cosine_spread, covered, covered_spread = expected(index.manifest.background, language, ANY)
+    return [(float(ranking.vector[0]) - cosine) / max(cosine_spread, _SMALLEST_SPREAD[0]),
+            (float(ranking.lexical[0]) - covered) / max(covered_spread, _SMALLEST_SPREAD[1])]
+
+
+def _confidence(index: Index, language: str, ranking: Ranking) -> float:
     if not len(ranking.rows):
         return 0.0
-    null = index.manifest.background.get(ANY)
-    if null is None:
-        return 0.0
-    vector = (float(ranking.vector.max()) - null[0]) / max(null[1], _SMALLEST_SPREAD[0])
-    lexical = (float(ranking.lexical.max()) - null[2]) / max(null[3], _SMALLEST_SPREAD[1])
-    return 1 / (1 + math.exp(-max(-60.0, min(60.0, _INTERCEPT + _VECTOR * vector + _LEXICAL * lexical))))
-
+    logit = _INTERCEPT + sum(weight * value for weight, value in zip(_WEIGHTS, features(index, language, ranking),
+                                                                     strict=True))
+    return 1 / (1 + math.exp(-max(-60.0, min(60.0, logit))))

@@ -134,7 +134,7 @@ def article(file: str, data: bytes) -> Article:
         if end:
             skipped = ((0, end),)
             title = fields.get("title") or fields.get("titre")
-            metadata = dates.front_matter_date(fields)
+            metadata = dates.front_matter_date(fields, language=fields.get("lang", ""))
         title = title or _markdown_heading(text, end)
     marked = furniture(text, skipped)
     language = _language(_without(text, marked) or text)
@@ -161,15 +161,45 @@ def decode(data: bytes, declared: str | None = None) -> str:
                 return _checked(data.decode(encoding))
             except UnicodeDecodeError as error:
                 raise Unreadable(f"cut short or damaged: not valid {encoding} text") from error
-    for encoding in ("utf-8", declared or "utf-8"):
-        with contextlib.suppress(UnicodeDecodeError, LookupError):
-            return _checked(data.decode(encoding))
+    for name in ("utf-8", *([declared] if declared and _is_text(declared) else [])):
+        with contextlib.suppress(UnicodeError, LookupError):
+            return _checked(data.decode(name))
     from charset_normalizer import from_bytes  # only for the rare file that is not UTF-8
 
     best = from_bytes(data).best()
     if best is None:
         raise Unreadable("not text in any known encoding (a binary file?)")
+    if best.encoding in _LATIN:
+        # For a short text a statistic over letters mistakes one Latin page for another («fęte» for «fête»); the
+        # language that the words are in tells them apart.
+        for page, languages in _PAGES.items():
+            with contextlib.suppress(UnicodeDecodeError):
+                text = data.decode(page)
+                if _language(text) in languages:
+                    return _checked(text)
     return _checked(str(best))
+
+
+_LATIN = frozenset("latin_1 iso8859_15 cp1252 cp1250 iso8859_2 iso8859_3 iso8859_4 iso8859_9 iso8859_10 iso8859_13"
+                   " iso8859_14 iso8859_16 cp1254 cp1257 cp1258 cp775 cp850 cp852 cp858 cp437 mac_roman mac_latin2"
+                   " mac_iceland mac_turkish hp_roman8".split())
+_PAGES = {"cp1252": frozenset("fr en es de it pt nl sv da nb no fi is ca gl eu oc br ga af lb".split()),
+          "cp1250": frozenset("pl cs sk hu sl hr bs ro sq".split()),
+          "cp1254": frozenset("tr az".split())}
+
+
+_NOT_OF_PAGES = ("unicode_escape", "unicode-escape", "raw_unicode_escape", "raw-unicode-escape", "undefined", "idna",
+                 "punycode", "mbcs", "oem", "base64", "bz2", "hex", "quopri", "rot13", "uu", "zlib")
+
+
+def _is_text(encoding: str) -> bool:
+    """True for the name of an encoding of text that a page may declare: Python knows others, for its own use."""
+    try:
+        name = codecs.lookup(encoding).name
+    except (LookupError, ValueError):
+        return False
+    # a declaration that could be read byte by byte stands in no page of two-byte characters (as in HTML's standard)
+    return not name.startswith(("utf-16", "utf-32", *_NOT_OF_PAGES))
 
 
 def _checked(text: str) -> str:
@@ -178,6 +208,8 @@ def _checked(text: str) -> str:
     controls = sum(1 for character in sample if character < " " and character not in "\t\n\r\f\v\x1b")
     if controls > 8 and controls > len(sample) / 200:
         raise Unreadable("not text (a binary file?)")
+    if any("\ud800" <= character <= "\udfff" for character in sample):
+        raise Unreadable("not valid text: half a character")
     return text.removeprefix("\ufeff")
 
 
@@ -190,13 +222,17 @@ def _html(data: bytes) -> tuple[str, str | None, dates.Dated | None]:
 
     match = _DECLARED.search(data[:4_096])
     page = decode(data, match.group(1).decode("ascii") if match else None)
-    document = bare_extraction(page, with_metadata=True, include_comments=False, include_tables=True,
-                               favor_recall=True)
+    try:
+        document = bare_extraction(page, with_metadata=True, include_comments=False, include_tables=True,
+                                   favor_recall=True)
+        published = dates.metadata_date(page)
+    except Exception as error:  # the parsers below raise whatever they like over a broken page
+        raise Unreadable(f"this page cannot be read ({type(error).__name__})") from error
     text = str(getattr(document, "text", None) or "")
     if not text.strip():
         raise Unreadable("no article text found in this page")
     title = getattr(document, "title", None)
-    return text.replace("\r\n", "\n").replace("\r", "\n"), title, dates.metadata_date(page)
+    return text.replace("\r\n", "\n").replace("\r", "\n"), title, published
 
 
 # --- titles -------------------------------------------------------------------------------------------------

@@ -1,9 +1,10 @@
 """How close a question that has nothing to do with a folder comes to it all the same.
 
-A raw cosine of 0.5 means one thing in five articles and another in 50,000, one thing for a French question and
-another for a Russian one over French articles, and differs from model to model. So every index measures, when it
-is built, the best scores that questions of everyday life reach in it, in each language; what a real question
-reaches is then read on that scale. The questions lie in background.json.
+A cosine of 0.5 means one thing in five articles and another in 50,000; one thing for a French question over French
+articles, another for a Russian one; and it differs from model to model. In a folder of several languages, passages in
+the question's own language come closer than others whatever they say, because they share its little words. So every
+index measures, when it is built, how close the questions of background.json, which are about everyday life, come to
+its passages, for each pair of languages. What a real question reaches is read on that scale.
 """
 
 from __future__ import annotations
@@ -14,13 +15,21 @@ from pathlib import Path
 
 import numpy as np
 
+from qa.closeness import Meter, asked
 from qa.encoder import Encoder
-from qa.lexical import tokens
 from qa.store import Rows, Store
 
 ANY = "any"  # stands for all languages together
 
-Background = dict[str, list[float]]  # language → [median and spread of the best cosine, the same of the coverage]
+_ASKED_SLOWLY = 8  # questions of each language, of an encoder that takes its time: all would take it minutes
+_NEAREST, _NEAREST_BY_WORDS = 8, 64  # passages measured, by meaning in each language and by words in all together:
+# the closest is nearly always among them
+_FEWEST = 0.02  # of all passages: a language with fewer counts only among all of them
+
+# question language → passage language → [median of the best cosine, its spread, median of the best coverage, its
+# spread]; spread: 1.4826 × the median absolute deviation, which the few questions that a folder does answer leave
+# alone (Rousseeuw & Croux 1993)
+Background = dict[str, dict[str, list[float]]]
 
 
 @cache
@@ -30,38 +39,44 @@ def questions() -> dict[str, list[str]]:
     return {str(language): [str(question) for question in listed] for language, listed in loaded.items()}
 
 
-def coverage(store: Store, words: list[str], scores: np.ndarray) -> np.ndarray:
-    """BM25 scores as a share of what a passage of average length would get that held each word of the question
-    once: about 1 when all the words stand in a passage, near 0 when the question is in another language.
-
-    Words that no passage holds count at the weight of the rarest, so that a question is not taken for found
-    because two of its words are. Scores and result have the same shape.
-    """
-    whole = sum(store.rarity(words).values())
-    return np.asarray(scores / whole if whole else np.zeros_like(scores), np.float32)
-
-
-def best(store: Store, encoder: Encoder, question: str, rows: Rows | None = None) -> tuple[float, float]:
-    """The best cosine and the best coverage that `question` reaches among `rows` (None: all)."""
-    _, cosines = store.nearest(encoder.encode_question(question), 1, rows)
-    words = tokens(question)
-    _, scores = store.lexical.search(words, 1, rows)
-    covered = coverage(store, words, scores)
-    return (float(cosines[0]) if len(cosines) else 0.0), (float(covered[0]) if len(covered) else 0.0)
-
-
 def background(store: Store, encoder: Encoder) -> Background:
-    """Median and spread (1.4826 × the median absolute deviation, robust to the few questions that a folder does
-    answer; Rousseeuw & Croux 1993) of the best scores, for each language and for all together."""
+    """Measures every unrelated question against the passages of each language; empty for an empty index."""
     if store.count == 0:
         return {}
-    reached = {language: np.array([best(store, encoder, question) for question in listed])
-               for language, listed in questions().items()}
-    reached[ANY] = np.concatenate(list(reached.values()))
-    return {language: [round(float(value), 5) for column in scores.T for value in _middle(column)]
-            for language, scores in reached.items()}
+    meter = Meter(store, encoder)
+    groups: dict[str, Rows] = {ANY: np.arange(store.count)}
+    for language in store.languages():
+        rows = store.rows_in(language)
+        if len(rows) >= _FEWEST * store.count:
+            groups[language] = rows
+    measured: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for language, listed in questions().items():
+        own = measured.setdefault(language, {group: [] for group in groups})
+        for text in listed if encoder.light else listed[:_ASKED_SLOWLY]:
+            question = asked(text, encoder)
+            by_words, _ = store.lexical.search(question.words, _NEAREST_BY_WORDS)
+            found = np.unique(np.concatenate([by_words, *(store.nearest(question.vector, _NEAREST, rows)[0]
+                                                          for rows in groups.values())]))
+            cosines, covered = meter.cosines(question, found), meter.coverage(question, found)
+            for group, rows in groups.items():
+                inside = np.isin(found, rows, assume_unique=True)
+                own[group].append((_best(cosines[inside]), _best(covered[inside])))
+    measured[ANY] = {group: [pair for own in list(measured.values()) for pair in own[group]] for group in groups}
+    return {language: {group: _middle(np.array(pairs)) for group, pairs in own.items()}
+            for language, own in measured.items()}
 
 
-def _middle(values: np.ndarray) -> tuple[float, float]:
-    median = float(np.median(values))
-    return median, 1.4826 * float(np.median(np.abs(values - median)))
+def _best(values: np.ndarray) -> float:
+    return float(values.max()) if len(values) else 0.0
+
+
+def _middle(pairs: np.ndarray) -> list[float]:
+    medians = np.median(pairs, axis=0)
+    spreads = 1.4826 * np.median(np.abs(pairs - medians), axis=0)
+    return [round(float(value), 5) for both in zip(medians, spreads, strict=True) for value in both]
+
+
+def expected(measured: Background, asked_in: str, written_in: str) -> list[float]:
+    """The four figures for a pair of languages, or for the nearest wider one that was measured."""
+    own = measured.get(asked_in) or measured.get(ANY) or {}
+    return own.get(written_in) or own.get(ANY) or [0.0, 1.0, 0.0, 1.0]

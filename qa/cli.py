@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     one = command("serve", _serve, "Open the page.")
     one.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)")
     one.add_argument("--port", type=int, default=7860, help="default: 7860")
+    one.add_argument("--editable", action="store_true", help="let whoever opens the page rebuild the index")
 
     one = command("status", _status, "Say what the index holds, and what changed in the folder since.")
     one.add_argument("--verify", action="store_true", help="check every file of the index against its checksum")
@@ -130,12 +131,12 @@ def _ask(given: argparse.Namespace) -> int:
 def _serve(given: argparse.Namespace) -> int:
     from qa.page import serve
 
-    serve(index=given.index, host=given.host, port=given.port)
+    serve(index=given.index, host=given.host, port=given.port, editable=given.editable)
     return DONE
 
 
 def _status(given: argparse.Namespace) -> int:
-    from qa.status import status
+    from qa.contents import status
 
     found = status(given.index, verify_checksums=given.verify)
     if given.json:
@@ -221,7 +222,7 @@ def _when(hit: Hit) -> str:
 
 
 def _coloured() -> bool:
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _printable(text: str) -> str:

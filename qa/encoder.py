@@ -25,6 +25,7 @@ class Encoder(Protocol):
     name: str           # as recorded in the index: SHIPPED_MODEL, a path, or a model's name
     fingerprint: str    # changes whenever the model's files change
     dimension: int
+    light: bool         # hundreds of sentences cost milliseconds, so a question can be compared with each of them
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Unit float32 rows, (len(texts), dimension)."""
@@ -46,6 +47,8 @@ class StaticEncoder:
     question costs well under a millisecond, and the model is ready in a fraction of a second.
     """
 
+    light = True
+
     def __init__(self, folder: str | os.PathLike[str], name: str | None = None) -> None:
         """Reads a sentence-transformers folder of one StaticEmbedding. Raises ModelError."""
         from safetensors import SafetensorError
@@ -63,7 +66,11 @@ class StaticEncoder:
             raise ModelError(f"The tokenizer in {where} cannot be read ({error}). Install qa again, or name another"
                              " model: qa rebuild --model NAME_OR_PATH") from error
         self._tokenizer.no_padding()
-        self._rows = stored["embedding.weight"] if "embedding.weight" in stored else stored["embeddings"]
+        rows = stored.get("embedding.weight", stored.get("embeddings"))
+        if rows is None or rows.ndim != 2:
+            raise ModelError(f"The model in {where} holds no table of token vectors. Name another model:"
+                             " qa rebuild --model NAME_OR_PATH")
+        self._rows = rows[stored["mapping"]] if "mapping" in stored else rows
         self._scales = stored.get("weights")
         self.name = name or str(where)
         self.fingerprint = folder_fingerprint(where)
@@ -90,10 +97,14 @@ class StaticEncoder:
 class SentenceTransformerEncoder:
     """Any sentence-transformers model by name or path, with its own prompts for questions and passages."""
 
+    light = False
+
     def __init__(self, name: str) -> None:
         """Loads the model, from the network when it is a name and not yet cached. Raises ModelError."""
         from sentence_transformers import SentenceTransformer  # takes seconds; only other models need it
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # qa shows its own progress, and nothing moves where nobody watches
         try:
             self._model = SentenceTransformer(name, device="cpu", trust_remote_code=False,
                                               model_kwargs={"use_safetensors": True})

@@ -79,8 +79,8 @@ def read_questions(path: str | os.PathLike[str]) -> list[Question]:
                 raise TypeError("q must be text, and file, answer and date text or null")
             questions.append(Question(fields["q"], str(fields.get("lang") or "und"), *values))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UsageError(f"Line {number} of {os.fspath(path)} is no question ({error}). Each line is one JSON object:"
-                             ' {"q": "…", "lang": "fr", "file": "…", "answer": "…", "date": null}') from error
+            raise UsageError(f"Line {number} of {os.fspath(path)} is no question ({error}). Each line is one JSON"
+                             ' object: {"q": "…", "lang": "fr", "file": "…", "answer": "…", "date": null}') from error
     if not questions:
         raise UsageError(f"The questions file {os.fspath(path)!r} holds no question.")
     return questions

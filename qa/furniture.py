@@ -9,14 +9,15 @@ from functools import cache
 Span = tuple[int, int]  # start and end, characters of the article's text
 
 _SITES = r"(?:facebook|twitter|x|whatsapp|telegram|linkedin|pinterest|reddit|e-?mail|mail|messenger|vk|instagram|youtube|threads|bluesky|mastodon|tumblr|viber|line|weibo|微信|微博)"
+_SHARE = r"(?:partager|partagez|share(?: this)?|tweeter|twittern|tweet|mailen|drucken|compartir|compartilhar|condividi|teilen|поделиться|مشاركة|شارك|分享)"
+_TO = r"(?:sur|on|en|no|su|via|by|par|por|по|в|на|على|到|至|auf|courriel|correo)"
 # Each pattern describes a whole line, so that a sentence of an article that mentions Facebook stays.
 _LINE_PATTERNS = [
-    # share bars
-    rf"(?:(?:partager|partagez|share|tweeter|tweet|compartir|compartilhar|condividi|teilen|auf|поделиться|مشاركة|شارك|分享)[\s:|·•,/-]*(?:sur|on|en|no|su|via|by|par|по|в|на|على|到|至)?\s*(?:{_SITES}\b)?[\s:|·•,/-]*)+",
-    rf"(?:{_SITES}[\s|·•,/&-]*)+",
-    rf"(?:auf|via)\s+{_SITES}\s+teilen",
-    rf"(?:partager|partagez|share|compartir|compartilhar|condividi|teilen|поделиться|分享)(?: (?:cet article|this (?:article|story|post)|este artículo|este artigo|questo articolo|статьей|статьёй))?\s*:?.{{0,60}}",
-    r"(?:copier le lien|copy link|copiar enlace|copiar link|imprimer|print|imprimir|drucken|envoyer(?: par (?:e-?)?mail)?|enregistrer|save|save article|sauvegarder)(?:[\s|·•,/].{0,40})?",
+    # share bars: nothing but words of sharing and names of sites
+    rf"(?:(?:{_SHARE}|{_SITES}|{_TO})(?:[\s:|·•,/-]+|\Z))+",
+    rf"(?:{_SHARE}) ?(?::.{{0,60}}|(?:cet article|cette page|this (?:article|story|post|page)|este artículo|este artigo|questo articolo|diesen artikel|эту статью|статьей|статьёй)(?:\W.{{0,60}})?)",
+    rf"分享(?:到)?[:：]?(?:\s*(?:{_SITES}|[^\s。，]{{1,6}}))*",
+    r"(?:(?:copier le lien|copy link|copiar (?:enlace|link)|imprimer|print|imprimir|drucken|envoyer(?: (?:par (?:e-?)?mail|à un ami))?|enregistrer|save(?: article)?|sauvegarder|partager|share|taille du texte.{0,12}|версия для печати)(?:\s*[|·•,/]\s*|\s{2,}|\Z))+",
     # navigation
     r"(?:previous|next|prev)(?: (?:slide|article|post|page|story))?|(?:diapositive|article|page|articles?) (?:précédente?|suivante?)s?|(?:précédent|suivant|anterior|siguiente|próximo|seguinte|zurück|weiter|назад|далее|вперёд|вперед|السابق|التالي|上一篇.{0,40}|下一篇.{0,40})",
     r"(?:accueil|home|inicio|início|startseite|главная|الرئيسية|首页)(?:\s*[>›»/|·•]\s*.{0,120})?",
@@ -27,7 +28,7 @@ _LINE_PATTERNS = [
     rf"(?:suivez|rejoignez|retrouvez|follow|join|síguenos|siga|folgen sie|следите|читайте нас|تابعونا|关注)[ -]?(?:nous|us|uns|за нами)?\b.{{0,30}}(?:{_SITES}).{{0,60}}",
     r"(?=.{0,200}(?:réservé aux abonnés|déjà (?:abonné|inscrit)|connectez-vous|subscribers only|already a subscriber|solo para suscriptores|ya (?:eres|es) suscriptor|exclusivo para assinantes|nur für abonnenten|только для подписчиков|للمشتركين فقط)).{1,200}",
     # related
-    r"(?:(?:à )?lire (?:aussi|également|plus|la suite)|voir aussi|sur le même (?:sujet|thème)|à découvrir|read (?:also|more|next)|see also|related(?: (?:articles?|stories|posts?))?|more on this(?: story)?|lea también|le puede interesar|lee también|ver también|relacionad[oa]s?|leia (?:também|mais)|veja também|lesen sie auch|mehr zum thema|siehe auch|читайте также|по теме|см\. также|اقرأ أيضا.?|مواضيع ذات صلة|相关(?:阅读|新闻|文章|报道)|延伸阅读|leggi anche)\s*[:：>›»-]?.{0,160}",
+    r"(?:(?:à )?lire (?:aussi|également|plus|la suite)|voir aussi|sur le même (?:sujet|thème)|à découvrir|read (?:also|more|next)|see also|related (?:articles?|stories|posts?)|related|more on this(?: story)?|lea también|le puede interesar|lee también|ver también|relacionad[oa]s?|leia (?:também|mais)|veja também|lesen sie auch|mehr zum thema|siehe auch|читайте также|по теме|см\. также|اقرأ أيضا.?|مواضيع ذات صلة|相关(?:阅读|新闻|文章|报道)|延伸阅读|leggi anche)(?:\s*[:：>›»–-].{0,160}|.{0,30})",
     r"(?:recommandés?|recommended|recomendad[oa]s?|empfohlen|рекомендуем|推荐)(?: pour vous| for you| para (?:ti|usted|você)| für sie)?(?: .{0,20})?|(?:les )?plus (?:lus|récents|populaires|commentés)|most (?:read|popular|viewed)|trending|(?:las? )?más leíd[oa]s|mais lidas|meistgelesen|самое читаемое|популярное|الأكثر قراءة|热门.{0,8}",
     r"articles? (?:enfants?|liés|connexes|similaires|recommandés|associés|suivants?|précédents?)(?: .{0,60})?",
     r"(?:dans cet article|in this article|en este artículo|neste artigo|in diesem artikel|tags?|mots[- ]clés|étiquettes|keywords|etiquetas|schlagwörter|теги|метки|темы|وسوم|كلمات مفتاحية|标签|关键词|classé sous|filed under|catégories?|categories|categorías?|publié dans|posted in|rubriques?)\s*[:：].{0,160}",
@@ -40,7 +41,7 @@ _LINE_PATTERNS = [
     r"(?=.{0,300}\b(?:cookies?|куки|cookies)\b)(?=.{0,500}(?:utilis|accept|consent|préféren|paramètr|refus|nous|we use|agree|settings|polic|acept|usamos|utiliza|política|verwend|zustimm|einstellung|использу|соглас|نستخدم|使用)).{1,500}",
     r"(?:tout accepter|tout refuser|accepter(?: et fermer)?|continuer sans accepter|accept all|reject all|manage (?:preferences|cookies)|aceptar(?: todo)?|rechazar(?: todo)?|aceitar(?: todos)?|alle akzeptieren|ablehnen|принять(?: все)?|قبول|接受|paramétrer.{0,30}|gérer mes choix|ok|j['’]accepte)",
     # credits and endings
-    r"(?:written by|posted by|auteur|source|sources|fuente|quelle|источник|المصدر|来源|crédits?(?: photo)?|photo|credit|foto|фото|image|illustration|bild)\s*[:：]?\s*(?:©\s*)?[^.!?。]{1,70}",
+    r"(?:(?:written|posted) by\s|(?:auteur|sources?|fuente|quelle|источник|المصدر|来源|crédits?(?: photo)?|photo|credit|foto|фото|image|illustration|bild)\s*(?:[:：©]|/\s))[^!?。]{1,60}",
     r"(?:©|copyright\b|\(c\)|tous droits réservés|all rights reserved|todos los derechos reservados|todos os direitos reservados|alle rechte vorbehalten|все права защищены|جميع الحقوق محفوظة|版权所有).{0,120}",
     r"(?:https?://|www\.)\S+|(?:[\w-]+\.)+(?:com|net|org|fr|ru|cn|info|eu|es|de|br|uk|ch|be|tv|io|news)(?:/\S*)?",
     r"(?:publicité|advertisement|anuncio|publicidad|publicidade|anzeige|werbung|реклама|إعلان|广告|sponsorisé|sponsored)",
@@ -65,13 +66,14 @@ def _line() -> re.Pattern[str]:
 
 # After one of these lines a page goes on with forms and links to other pages, unless an article follows.
 _ENDING = re.compile(
-    r"(?:laisser un commentaire|leave a (?:comment|reply)|deja un comentario|deixe um comentário|kommentar (?:schreiben|hinterlassen)"
-    r"|(?:оставить|добавить) комментарий|اترك تعليقا|发表评论|recommandés? pour vous|recommended for you|sur le même (?:sujet|thème)"
-    r"|votre adresse e-?mail|your email address|(?:les )?plus lus|most read|articles (?:liés|similaires|connexes)|related (?:articles|stories|posts)"
-    r"|lesen sie auch|mehr zum thema|читайте также|相关(?:阅读|新闻|文章|报道)|مواضيع ذات صلة|leia também|lea también|à lire aussi|lire aussi).{0,200}",
+    r"(?:laisser un commentaire|leave a (?:comment|reply)|deja un comentario|deixe um comentário"
+    r"|kommentar (?:schreiben|hinterlassen)|(?:оставить|добавить) комментарий|اترك تعليقا|发表评论"
+    r"|recommandés? pour vous|recommended for you|sur le même (?:sujet|thème)|votre adresse e-?mail|your email address"
+    r"|(?:les )?plus lus|most read|articles (?:liés|similaires|connexes)|related (?:articles|stories|posts)).{0,200}",
     re.IGNORECASE)
 _LONGEST_FURNITURE = 500  # characters: no share bar is longer, and most paragraphs are
 _PARAGRAPH = 140  # characters: a line this long is prose, not a link
+_SENTENCE = 30  # characters: so is a shorter one that ends as a sentence does
 
 
 def _lines(text: str) -> Iterator[Span]:
@@ -115,7 +117,8 @@ def furniture(text: str, skipped: tuple[Span, ...]) -> tuple[Span, ...]:
             if _ENDING.fullmatch(line):
                 ended = True
         elif ended:
-            if len(line) >= _PARAGRAPH or sum(1 for character in line if character > "\u2e80") > _PARAGRAPH // 3:
+            wide = sum(1 for character in line if character > "\u2e80")
+            if len(line) + 2 * wide >= (_SENTENCE if line[-1] in ".!?…»。" else _PARAGRAPH):
                 ended, tail = False, []
             else:
                 tail.append((start, end))

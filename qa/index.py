@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qa.background import Background
+from qa.closeness import Meter
 from qa.encoder import Encoder, load
 from qa.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing, ModelError
 from qa.recipe import FORMAT, Recipe
@@ -40,7 +42,7 @@ class Manifest:
     articles: int
     passages: int
     unreadable: tuple[tuple[str, str], ...]  # (file, reason)
-    background: dict[str, list[float]]  # see qa/background.py
+    background: Background  # see qa/background.py
     files: dict[str, dict[str, Any]]    # {name: {"size": bytes, "sha256": hex}}
 
     def to_json(self) -> str:
@@ -139,6 +141,7 @@ class Index:
     manifest: Manifest
     store: Store
     encoder: Encoder
+    meter: Meter
 
 
 _opened: dict[str, tuple[tuple[int, str], Index]] = {}
@@ -185,7 +188,8 @@ def _open(where: Path, encoder: Encoder | None) -> Index:
     if encoder.fingerprint != recipe.fingerprint or encoder.dimension != recipe.dimension:
         raise IndexMismatch(f"The index in {where} was made with another version of the model {recipe.model!r}."
                             " Its vectors cannot be compared with this one's. Build it anew with: qa rebuild")
-    return Index(where, manifest, Store(folder), encoder)
+    store = Store(folder)
+    return Index(where, manifest, store, encoder, Meter(store, encoder))
 
 
 # --- writing ------------------------------------------------------------------------------------------------

@@ -6,45 +6,44 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
-from numpy.typing import NDArray
 
-from qa.background import coverage
+from qa.background import expected
+from qa.closeness import Asked, Scores
 from qa.index import Index
-from qa.lexical import tokens
 from qa.store import Rows
 
-CANDIDATES = 100  # passages taken from each side; more changed no figure of bench/fusion.py
-LEXICAL_WEIGHT = 0.5  # of the coverage against the cosine; chosen on the development questions, see bench/README.md
-
-Scores = NDArray[np.float32]
+CANDIDATES = 50  # passages taken from each side; more changed no figure
+# Chosen on the development questions, single folders and mixed ones: `python -m bench.fusion`
+LEXICAL_WEIGHT = 1.0    # of the coverage against the cosine
+LEXICAL_SHARE = 0.75    # of the coverage that an unrelated question reaches, for this pair of languages: taken off
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Candidate passages, best first; the three arrays run in parallel."""
+    """Candidate passages, best first; the arrays run in parallel."""
 
     rows: Rows
     scores: Scores  # what they are ordered by
-    vector: Scores  # cosine with the question
-    lexical: Scores  # coverage of the question's words, see background.coverage
+    vector: Scores  # cosine, see closeness.Meter.cosines
+    lexical: Scores  # coverage of the question's words, see closeness.Meter.coverage
 
 
-def rank(index: Index, question: str, rows: Rows | None = None) -> Ranking:
-    """The passages that may answer, among `rows` (None: all).
+def rank(index: Index, question: Asked, language: str, rows: Rows | None = None) -> Ranking:
+    """The passages that may answer, among `rows` (None: all). `language` is the question's.
 
-    Each side names its best candidates; both then score all of them exactly, and the fused score is the cosine
-    plus the weighted coverage. Coverage rather than a rank or a z-score keeps the word side small by itself
-    where it has little to say: a question in another language than the passages shares but a name with them.
+    Each side names its best candidates; both then measure all of them exactly. The score is
+    (cosine - expected cosine) + LEXICAL_WEIGHT · (coverage - LEXICAL_SHARE · expected coverage),
+    expected for the question's language in passages of the candidate's language (see qa/background.py): in a folder
+    of one language a constant, in a mixed one what keeps passages in the question's own language from winning
+    because they share its little words.
     """
-    store = index.store
-    vector = index.encoder.encode_question(question)
-    words = tokens(question)
-    by_vector, _ = store.nearest(vector, CANDIDATES, rows)
-    by_words, _ = store.lexical.search(words, CANDIDATES, rows)
-    candidates = np.union1d(by_vector, by_words)
-    cosines = np.asarray(store.vectors(candidates) @ vector, np.float32)
-    covered = np.asarray(coverage(store, words, store.lexical.scores(words, candidates)), np.float32)
-    scores = np.asarray(cosines + LEXICAL_WEIGHT * covered, np.float32)
+    candidates = index.meter.candidates(question, CANDIDATES, rows)
+    cosines = index.meter.cosines(question, candidates)
+    covered = index.meter.coverage(question, candidates)
+    written = index.store.languages_of(candidates)
+    usual = np.array([expected(index.manifest.background, language, one) for one in written], np.float32).reshape(-1, 4)
+    scores = np.asarray((cosines - usual[:, 0])
+                        + LEXICAL_WEIGHT * (covered - LEXICAL_SHARE * usual[:, 2]), np.float32)
     order = np.lexsort((candidates, -scores))  # equal scores: the earlier passage first, so that answers repeat
     return Ranking(candidates[order], scores[order], cosines[order], covered[order])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -228,6 +227,15 @@ class Store:
     def _rows(self, query: str, values: Sequence[object]) -> Rows:
         return np.fromiter((row[0] for row in self._database.execute(query, values)), np.int64)
 
+    def rows_in(self, language: str) -> Rows:
+        """The rows of all articles in a language."""
+        return self._rows("SELECT p.row FROM passages p JOIN articles a ON a.number = p.article WHERE a.language = ?"
+                          " ORDER BY p.row", (language,))
+
+    def languages_of(self, rows: Rows) -> list[str]:
+        """The language of each of these rows' articles."""
+        return [passage.language for passage in self.passages(rows.tolist())]
+
     def languages(self) -> dict[str, int]:
         """How many articles there are in each language, most first."""
         return dict(self._database.execute("SELECT language, count(*) FROM articles GROUP BY language"
@@ -275,16 +283,6 @@ class Store:
         if not len(rows):
             return np.zeros((0, int(self._vectors.d)), np.float32)
         return np.asarray(self._vectors.reconstruct_batch(np.ascontiguousarray(rows, np.int64)), np.float32)
-
-
-    # --- words
-
-    def rarity(self, words: Iterable[str]) -> dict[str, float]:
-        """The weight BM25 gives each distinct word (inverse document frequency, Robertson & Zaragoza 2009): the
-        fewer passages hold it the greater, and greatest for a word that none holds."""
-        frequencies = self.lexical.frequencies(list(dict.fromkeys(words)))
-        return {word: math.log1p((self.count - frequency + 0.5) / (frequency + 0.5))
-                for word, frequency in frequencies.items()}
 
 
 def _conditions(since: date | None, until: date | None, file: str | None) -> tuple[list[str], list[object]]:

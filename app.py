@@ -1,0 +1,14 @@
+"""Opens the page over the index of this folder: `python app.py`, or `qa serve` from anywhere."""
+
+import os
+
+from qa.page import over, serve
+
+demo = over()
+
+if __name__ == "__main__":
+    serve(
+        host=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
+        port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
+        blocks=demo,
+    )

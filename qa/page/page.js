@@ -1,0 +1,253 @@
+"use strict";
+/* The page's behaviour: keyboard, address, order, citations, reading on. It builds no markup from article text;
+   what it writes itself goes through textContent. Gradio's events carry everything to the server. */
+
+(() => {
+  const HISTORY = "qa-history";
+  const LIMITS = [3, 5, 10, 20]; // as in frame.py
+  const LIMIT = 5;
+  const LONGEST_HISTORY = 8; // questions: what fits below the examples without pushing them away
+  const element = (selector) => document.querySelector(selector);
+  const spoken = (selector) => element(`.qa-masthead[lang="${document.documentElement.dataset.language}"] ${selector}`);
+  const questionBox = () => element("#qa-question textarea, #qa-question input");
+  let opener = null; // what had the focus before an article was opened
+  let hide = () => {}; // empties the block of the article
+
+  // --- the address ---------------------------------------------------------------------------------------
+
+  window.qaAddress = () => {
+    const fields = new URLSearchParams(window.location.search);
+    const limit = Number(fields.get("k"));
+    return [...["q", "since", "until", "file"].map((name) => fields.get(name) || ""), LIMITS.includes(limit) ? limit : LIMIT];
+  };
+
+  const keepAddress = (query) => {
+    const wanted = window.location.pathname + (query ? "?" + query : "");
+    if (wanted !== window.location.pathname + window.location.search) history.replaceState(null, "", wanted);
+  };
+
+  // --- waiting -------------------------------------------------------------------------------------------
+
+  const say = (text) => {
+    let live = element("#qa-live");
+    if (!live) {
+      live = document.createElement("div");
+      live.id = "qa-live";
+      live.className = "qa-live";
+      live.setAttribute("role", "status");
+      live.setAttribute("aria-live", "polite");
+      document.body.append(live);
+    }
+    live.textContent = text;
+  };
+
+  const wait = () => {
+    const place = element("#qa-results");
+    if (!place || !(questionBox()?.value || "").trim()) return;
+    document.body.classList.add("qa-waiting");
+    place.setAttribute("aria-busy", "true");
+    say(spoken(".qa-working")?.content.textContent || "");
+    // Whether the server is there at all is asked apart, for an event sent to a server that is gone never ends.
+    fetch("./qa/alive", { cache: "no-store" }).catch(() => {
+      const gone = spoken(".qa-server-gone");
+      const shown = place.querySelector(".qa-block") || place;
+      if (gone) shown.replaceChildren(gone.content.cloneNode(true));
+      ready();
+    });
+  };
+
+  const ready = () => {
+    document.body.classList.remove("qa-waiting");
+    element("#qa-results")?.removeAttribute("aria-busy");
+  };
+
+  // --- history of this visit -----------------------------------------------------------------------------
+
+  const asked = () => {
+    try {
+      return JSON.parse(sessionStorage.getItem(HISTORY) || "[]");
+    } catch {
+      return [];
+    }
+  };
+
+  const remember = (question) => {
+    const list = [question, ...asked().filter((one) => one !== question)].slice(0, LONGEST_HISTORY);
+    try {
+      sessionStorage.setItem(HISTORY, JSON.stringify(list));
+    } catch {
+      return; // private windows may refuse; the page works without
+    }
+    showHistory();
+  };
+
+  const showHistory = () => {
+    const place = element(".qa-history");
+    if (!place) return;
+    const list = asked().filter((one) => one !== questionBox()?.value.trim());
+    place.hidden = !list.length;
+    place.querySelector("ul").replaceChildren(
+      ...list.map((question) => {
+        const item = document.createElement("li");
+        const button = document.createElement("button");
+        button.type = "button";
+        button.dir = "auto";
+        button.textContent = question;
+        button.dataset.do = "again";
+        button.dataset.question = question;
+        item.append(button);
+        return item;
+      }),
+    );
+  };
+
+  // --- what a click does ---------------------------------------------------------------------------------
+
+  const order = (button) => {
+    const cards = button.closest("#qa-answer").querySelector(".qa-cards");
+    for (const one of button.parentElement.children) one.setAttribute("aria-pressed", String(one === button));
+    const key = button.dataset.order;
+    const sorted = [...cards.children].sort((one, other) => {
+      const byRank = Number(one.dataset.rank) - Number(other.dataset.rank);
+      if (key === "rank") return byRank;
+      // Newest first; those without a date come last, in their order of relevance.
+      return other.dataset.date.localeCompare(one.dataset.date) || byRank;
+    });
+    cards.append(...sorted);
+  };
+
+  const cite = async (button) => {
+    const text = button.dataset.citation;
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const area = document.createElement("textarea"); // for pages not served securely
+      area.value = text;
+      document.body.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+    const label = button.textContent;
+    if (button.dataset.label) return;
+    button.dataset.label = label;
+    button.textContent = button.dataset.done;
+    say(button.dataset.done);
+    setTimeout(() => {
+      button.textContent = label;
+      delete button.dataset.label;
+    }, 1600);
+  };
+
+  const close = () => {
+    if (!element(".qa-article")) return;
+    hide();
+    document.body.classList.remove("qa-reading");
+    for (const card of document.querySelectorAll(".qa-card.qa-opened")) card.classList.remove("qa-opened");
+    opener?.focus();
+    opener = null;
+  };
+
+  const act = (button, trigger) => {
+    const data = { ...button.dataset };
+    const what = data.do;
+    delete data.do;
+    if (what === "order") return order(button);
+    if (what === "cite") return cite(button);
+    if (what === "close") return close();
+    if (what === "open") {
+      opener = button;
+      for (const card of document.querySelectorAll(".qa-card.qa-opened")) card.classList.remove("qa-opened");
+      button.closest(".qa-card")?.classList.add("qa-opened");
+    }
+    if (what === "again") {
+      if (data.question && questionBox()) questionBox().value = data.question;
+      wait();
+    }
+    return trigger(what, data);
+  };
+
+  // --- what follows a change -----------------------------------------------------------------------------
+
+  const answered = (place) => {
+    ready();
+    const answer = place.querySelector("#qa-answer");
+    document.body.classList.toggle("qa-answered", Boolean(answer));
+    if (!answer) return;
+    if (answer.dataset.address !== undefined) {
+      keepAddress(answer.dataset.address);
+      if (answer.dataset.question) {
+        remember(answer.dataset.question);
+        document.title = answer.dataset.question;
+        questionBox().scrollLeft = 0;
+        // On a telephone the keyboard would cover the passages.
+        if (window.matchMedia("(pointer: coarse)").matches) questionBox().blur();
+      }
+    }
+    say(answer.querySelector(".qa-live")?.textContent || answer.querySelector("h2")?.textContent || "");
+    for (const button of answer.querySelectorAll("[data-order]"))
+      button.setAttribute("aria-pressed", String(button.dataset.order === "rank"));
+    close();
+  };
+
+  const opened = (place) => {
+    const article = place.querySelector(".qa-article");
+    document.body.classList.toggle("qa-reading", Boolean(article));
+    if (!article) return;
+    article.querySelector("h2")?.focus({ preventScroll: true });
+    const body = article.querySelector(".qa-body");
+    const here = article.querySelector("mark") || article.querySelector("#qa-here");
+    if (body && here) {
+      const scroller = article;
+      const offset = here.getBoundingClientRect().top - scroller.getBoundingClientRect().top;
+      scroller.scrollTop += offset - scroller.clientHeight / 4;
+    }
+  };
+
+  window.qaBind = (root, trigger, watch, props, name) => {
+    if (name === "article") hide = () => (props.value = "");
+    root.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-do]");
+      if (button && root.contains(button)) act(button, trigger);
+    });
+    watch("value", () => {
+      if (name === "results") answered(root);
+      if (name === "article") opened(root);
+      if (name === "examples") showHistory();
+    });
+    if (name === "examples") showHistory();
+    if (name === "go") foldable();
+  };
+
+  // Gradio's accordion does not say whether it is open.
+  const foldable = () => {
+    const button = element("#qa-filters > button");
+    if (!button) return;
+    const said = () => button.setAttribute("aria-expanded", String(button.classList.contains("open")));
+    new MutationObserver(said).observe(button, { attributes: true, attributeFilter: ["class"] });
+    said();
+  };
+
+  // --- keyboard ------------------------------------------------------------------------------------------
+
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
+    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      const box = questionBox();
+      if (!box) return;
+      event.preventDefault();
+      box.focus();
+      box.select();
+    } else if (event.key === "Escape" && document.body.classList.contains("qa-reading")) {
+      close();
+    } else if (event.key === "Enter" && !event.isComposing && event.target.closest?.("#qa-ask-form input, #qa-ask-form textarea")) {
+      wait();
+    }
+  });
+
+  // Gradio names the browser's language on <html>, even one that the page does not speak.
+  const html = document.documentElement;
+  new MutationObserver(() => {
+    if (html.dataset.language && html.lang !== html.dataset.language) html.lang = html.dataset.language;
+  }).observe(html, { attributes: true, attributeFilter: ["lang"] });
+})();

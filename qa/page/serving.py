@@ -1,0 +1,66 @@
+"""The page over a real index: what `qa serve` and `app.py` open."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import gradio as gr
+
+import qa
+from qa.page.frame import PORT, launch, page
+
+Folder = str | os.PathLike[str]
+
+
+def over(index: Folder = "index", folder: Folder | None = None, *, editable: bool = False) -> gr.Blocks:
+    """The page over `index`. `editable` lets its readers rebuild the index from `folder`.
+
+    folder: None takes the folder the index was built from, or seeds when there is no index yet. Nothing is opened
+    or loaded before the first visit.
+    """
+
+    def rebuild(progress: Callable[[qa.Progress], None]) -> object:
+        return qa.rebuild(_articles(index, folder), index=index, progress=progress)
+
+    return page(
+        partial(qa.ask, index=index),
+        partial(qa.status, index=index),
+        article=partial(qa.article, index=index),
+        rebuild=rebuild if editable else None,
+    )
+
+
+def serve(index: Folder = "index", folder: Folder | None = None, host: str = "127.0.0.1", port: int = PORT,
+          open_browser: bool = False, *, editable: bool = False, blocks: gr.Blocks | None = None) -> None:
+    """Opens the page and serves it until interrupted. `blocks` is a page already made with `over`.
+
+    Raises UsageError when the port cannot be used.
+    """
+    if os.environ.get("SPACE_ID") and not Path(index, "CURRENT").exists():
+        qa.rebuild(_articles(index, folder), index=index)  # a Space has no terminal to build the index in
+    made = blocks if blocks is not None else over(index, folder, editable=editable)
+    url = launch(made, host, port, open_browser=open_browser)
+    threading.Thread(target=_warm, args=(index,), name="qa-warm", daemon=True).start()
+    print(f"The page is at {url}  (stop it with Ctrl+C)", file=sys.stderr)
+    made.block_thread()
+
+
+def _warm(index: Folder) -> None:
+    """Loads the model while the reader still types, which takes longer than an answer."""
+    with contextlib.suppress(qa.QAError):  # the page says it when it is asked
+        qa.ask("qa", k=1, index=index)
+
+
+def _articles(index: Folder, folder: Folder | None) -> Folder:
+    if folder is not None:
+        return folder
+    try:
+        return qa.status(index).folder
+    except qa.QAError:
+        return "seeds"

@@ -1,0 +1,392 @@
+"""Rebuilding: what changed is embedded and nothing else, and what comes out is what a build from nothing gives."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from conftest import ARTICLES, Build, CountryEncoder, messy_texts, write
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import qa
+from qa import articles
+from qa.build import Progress
+from qa.index import GENERATIONS
+
+pytestmark = pytest.mark.usefixtures("brief_background")
+
+
+def facts(report: qa.Report) -> dict[str, object]:
+    """The report without what differs from run to run."""
+    fields = report.to_dict()
+    del fields["seconds"]
+    return fields
+
+
+def files(index: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(index).as_posix(): path.read_bytes()
+        for path in index.rglob("*")
+        if path.is_file() and path.name != "lock"
+    }
+
+
+def answers(index: Path, encoder: CountryEncoder, *questions: str) -> list[list[dict[str, object]]]:
+    return [
+        [hit.to_dict() for hit in qa.retrieve(question, k=100, index=index, encoder=encoder)]
+        for question in questions or ("Kenya?", "La fête en France", "Египет и мост", "巴西咖啡", "12")
+    ]
+
+
+# --- the report ---------------------------------------------------------------------------------------------
+
+
+def test_a_first_build_embeds_everything(build: Build, folder: Path, encoder: CountryEncoder) -> None:
+    """Every article is read, every passage embedded, under its title."""
+    assert facts(build(folder)) == {
+        "generation": 1,
+        "articles": 5,
+        "passages": 5,
+        "embedded": 5,
+        "reused": 0,
+        "removed": 0,
+        "dated": 4,
+        "undated": 1,
+        "unreadable": [],
+        "model": "countries",
+    }
+    assert sum(text.startswith(("Kenya", "A harbour")) or "Kenya opens" in text for text in encoder.embedded) == 1
+
+
+def test_an_unchanged_folder_keeps_its_generation(
+    build: Build, folder: Path, index: Path, encoder: CountryEncoder
+) -> None:
+    """Nothing is embedded, nothing is written, and the open index stays open."""
+    build(folder)
+    before = files(index)
+    encoder.embedded.clear()
+    report = build(folder)
+    assert (report.generation, report.embedded, report.reused, report.removed) == (1, 0, 5, 0)
+    assert encoder.embedded == []
+    assert files(index) == before
+
+
+def test_a_file_written_again_as_it_was_has_not_changed(build: Build, folder: Path, encoder: CountryEncoder) -> None:
+    """A new time on an old text costs a checksum, not an embedding."""
+    build(folder)
+    os.utime(folder / "egipet.txt", (1, 1))
+    encoder.embedded.clear()
+    report = build(folder)
+    assert (report.generation, report.embedded, report.reused) == (1, 0, 5)
+    assert encoder.embedded == []
+
+
+def test_only_what_changed_is_embedded(build: Build, folder: Path, index: Path, encoder: CountryEncoder) -> None:
+    """A changed file is read again, a new one read, a deleted one gone; all others are taken over."""
+    build(folder)
+    write(folder, {"egipet.txt": "Египет закрывает мост.", "new.txt": "Kenya sells the harbour."})
+    (folder / "2021/reis.txt").unlink()
+    encoder.embedded.clear()
+    report = build(folder)
+    assert facts(report) == {
+        "generation": 2,
+        "articles": 5,
+        "passages": 5,
+        "embedded": 2,
+        "reused": 3,
+        "removed": 1,
+        "dated": 3,
+        "undated": 2,
+        "unreadable": [],
+        "model": "countries",
+    }
+    assert sorted(text for text in encoder.embedded if "Japan" not in text) == [
+        "Kenya sells the harbour.",
+        "Египет закрывает мост.",
+    ]
+    assert all(hit["file"] != "2021/reis.txt" for hits in answers(index, encoder) for hit in hits)
+
+
+def test_full_embeds_everything_again(build: Build, folder: Path) -> None:
+    """`--full` takes nothing over, and an unchanged folder gets a new generation."""
+    build(folder)
+    report = build(folder, full=True)
+    assert (report.generation, report.embedded, report.reused, report.removed) == (2, 5, 0, 0)
+
+
+def test_another_model_embeds_everything_again(build: Build, folder: Path, index: Path) -> None:
+    """Vectors of two models never lie in one index."""
+    build(folder)
+    other = CountryEncoder(fingerprint="others", name="others")
+    report = build(folder, encoder=other)
+    assert (report.generation, report.embedded, report.reused, report.model) == (2, 5, 0, "others")
+    assert answers(index, other)[0][0]["file"] == "2021/harbour.md"
+
+
+def test_another_folder_replaces_the_articles(
+    build: Build, folder: Path, tmp_path: Path, index: Path, encoder: CountryEncoder
+) -> None:
+    """An index holds one folder: a rebuild from another one leaves nothing of the first."""
+    build(folder)
+    report = build(write(tmp_path / "other", {"x.txt": "Japan alone."}))
+    assert (report.articles, report.removed) == (1, 5)
+    assert [hit["file"] for hit in answers(index, encoder, "Kenya?")[0]] == ["x.txt"]
+
+
+def test_a_moved_folder_is_remembered(build: Build, folder: Path, tmp_path: Path, index: Path) -> None:
+    """The same articles elsewhere cost no embedding, but the index knows where they are now."""
+    build(folder)
+    moved = tmp_path / "moved"
+    folder.rename(moved)
+    assert (build(moved).embedded, qa.status(index).folder, qa.status(index).changed) == (0, str(moved), ())
+
+
+def test_an_empty_folder_makes_an_index_that_answers_nothing(
+    build: Build, tmp_path: Path, index: Path, encoder: CountryEncoder
+) -> None:
+    """No article is no error: there is just no answer."""
+    (tmp_path / "empty").mkdir()
+    assert facts(build(tmp_path / "empty")) == {
+        "generation": 1,
+        "articles": 0,
+        "passages": 0,
+        "embedded": 0,
+        "reused": 0,
+        "removed": 0,
+        "dated": 0,
+        "undated": 0,
+        "unreadable": [],
+        "model": "countries",
+    }
+    answer = qa.ask("Kenya?", index=index, encoder=encoder)
+    assert (answer.answered, answer.confidence, answer.hits) == (False, 0.0, ())
+    assert qa.status(index).articles == 0
+
+
+def test_an_article_without_a_passage_is_an_article(build: Build, tmp_path: Path, encoder: CountryEncoder) -> None:
+    """A file of share bars alone is counted, not unreadable, and taken over like any other."""
+    folder = write(tmp_path / "a", {"bar.txt": "Partager sur Facebook\n", "k.txt": "Kenya."})
+    assert (build(folder).articles, build(folder).generation) == (2, 1)
+
+
+def test_the_same_text_in_two_files_is_one_hit(
+    build: Build, tmp_path: Path, index: Path, encoder: CountryEncoder
+) -> None:
+    """The earliest is shown, and where else the text stands is told."""
+    text = "Kenya opens a new harbour for its nine blue ferries."
+    build(write(tmp_path / "a", {"2021-05-02-copy.txt": text, "2020-01-01-first.txt": text, "undated.txt": text}))
+    [hit] = qa.retrieve("harbour in Kenya", index=index, encoder=encoder)
+    assert (hit.file, hit.date) == ("2020-01-01-first.txt", "2020-01-01")
+    assert sorted(place.file for place in hit.more) == ["2021-05-02-copy.txt", "undated.txt"]
+
+
+# --- what cannot be read ------------------------------------------------------------------------------------
+
+
+def test_unreadable_files_are_listed_and_stop_nothing(
+    build: Build, folder: Path, tmp_path: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file that is no article is named with its reason, and all others are indexed."""
+    monkeypatch.setattr(articles, "LARGEST", 5_000)
+    write(
+        folder,
+        {
+            "binary.txt": b"\x89PNG\r\n\x1a\n" + bytes(range(256)),
+            "empty.txt": "",
+            "blank.md": " \n\n",
+            "huge.txt": "x" * 5_001,
+            "line\nend.txt": "",
+            "page.html": "<html></html>",
+            "cut.txt": b"\xff\xfeA",
+            "nonsense.html": b'<meta charset="undefined">\xe9',
+            "half.html": b'<meta charset="unicode_escape">\xe9\\ud800',
+        },
+    )
+    write(tmp_path, {"outside.txt": "Kenya outside."})
+    (folder / "out.txt").symlink_to(tmp_path / "outside.txt")
+    (folder / "broken.txt").symlink_to("nowhere")
+    os.mkfifo(folder / "pipe.txt")
+    report = build(folder)
+    assert (report.articles, report.dated, report.undated) == (7, 4, 3)
+    assert [one.file for one in report.unreadable] == sorted(
+        [
+            "binary.txt",
+            "blank.md",
+            "broken.txt",
+            "cut.txt",
+            "empty.txt",
+            "huge.txt",
+            "line\nend.txt",
+            "out.txt",
+            "page.html",
+            "pipe.txt",
+        ]
+    )
+    assert all(one.reason for one in report.unreadable)
+    assert list(qa.status(index).unreadable) == report.to_dict()["unreadable"]
+    assert build(folder).generation == 1
+
+
+def test_a_file_that_becomes_unreadable_leaves_the_index(
+    build: Build, folder: Path, index: Path, encoder: CountryEncoder
+) -> None:
+    """What cannot be read any more is not answered from; once mended it is back."""
+    build(folder)
+    write(folder, {"egipet.txt": b""})
+    report = build(folder)
+    assert (report.articles, report.reused, [one.file for one in report.unreadable]) == (4, 4, ["egipet.txt"])
+    assert all(hit["file"] != "egipet.txt" for hits in answers(index, encoder) for hit in hits)
+    write(folder, {"egipet.txt": ARTICLES["egipet.txt"]})
+    report = build(folder)
+    assert (report.articles, report.embedded, report.reused, report.unreadable) == (5, 1, 4, ())
+
+
+def test_a_file_that_vanishes_while_reading_is_listed(build: Build, folder: Path) -> None:
+    """A folder may change under a rebuild."""
+
+    def vanish(progress: Progress) -> None:
+        (folder / "egipet.txt").unlink(missing_ok=True)
+
+    report = build(folder, progress=vanish)
+    assert [(one.file, one.reason) for one in report.unreadable] == [
+        ("egipet.txt", "cannot be read (No such file or directory)")
+    ]
+    assert report.articles == 4
+
+
+# --- cancelling and failing ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("stage", "done"), [("reading", 0), ("reading", 3), ("reading", 5), ("writing", 5)])
+@pytest.mark.parametrize("reason", [KeyboardInterrupt, RuntimeError("enough")])
+def test_a_cancelled_build_leaves_the_old_index_answering(
+    build: Build, folder: Path, index: Path, stage: str, done: int, encoder: CountryEncoder, reason: BaseException
+) -> None:
+    """An exception at any moment leaves every file as it was and nothing beside."""
+    build(folder)
+    before, answered = files(index), answers(index, encoder)
+    write(folder, {"egipet.txt": "Kenya took it all."})
+
+    def cancel(progress: Progress) -> None:
+        if (progress.stage, progress.done) == (stage, done):
+            raise reason
+
+    with pytest.raises((KeyboardInterrupt, RuntimeError)):
+        build(folder, progress=cancel)
+    assert files(index) == before
+    assert not (index / GENERATIONS / "building").exists()
+    assert answers(index, encoder) == answered
+    assert build(folder).generation == 2
+
+
+def test_an_encoder_that_fails_leaves_the_old_index_answering(
+    build: Build, folder: Path, index: Path, encoder: CountryEncoder
+) -> None:
+    """So does a model that runs out of memory."""
+    build(folder)
+    before = files(index)
+
+    class Failing(CountryEncoder):
+        def encode_passages(self, texts: object) -> object:  # type: ignore[override]
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        build(folder, encoder=Failing(), full=True)
+    assert files(index) == before
+
+
+def test_a_model_that_is_not_there_leaves_the_old_index_answering(
+    build: Build, folder: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong --model costs nothing but the message."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    build(folder)
+    before = files(index)
+    with pytest.raises(qa.ModelError, match="'/no/such/model' cannot be loaded"):
+        qa.rebuild(folder, index=index, model="/no/such/model")
+    assert files(index) == before
+
+
+@pytest.mark.parametrize(
+    ("folder_name", "index_name"),
+    [("nowhere", "index"), ("articles/egipet.txt", "index"), ("articles", "file"), ("articles", "file/below")],
+)
+def test_wrong_folders_are_said_before_anything_is_written(
+    folder: Path, tmp_path: Path, encoder: CountryEncoder, folder_name: str, index_name: str
+) -> None:
+    """No articles folder, or a file where the index should go, is the caller's mistake."""
+    write(tmp_path, {"file": "x"})
+    with pytest.raises(qa.QAError):
+        qa.rebuild(tmp_path / folder_name, index=tmp_path / index_name, encoder=encoder)
+    assert not (tmp_path / "index").exists()
+    assert (tmp_path / "file").read_text() == "x"
+
+
+def test_progress_tells_each_file_once(build: Build, folder: Path) -> None:
+    """Progress counts files from 0 to all of them, names each, and ends with writing."""
+    seen: list[Progress] = []
+    build(folder, progress=seen.append)
+    names = sorted(ARTICLES)
+    assert seen == [
+        *(Progress("reading", number, 5, name) for number, name in enumerate(names)),
+        Progress("reading", 5, 5, ""),
+        Progress("writing", 5, 5, ""),
+    ]
+
+
+# --- incremental = from nothing -----------------------------------------------------------------------------
+
+_NAMES = st.sampled_from(["a.txt", "b.md", "2020-02-03-c.txt", "d/e.txt"])
+_TEXTS = st.one_of(messy_texts(), st.sampled_from(["", "Kenya.", "\0" * 20, *ARTICLES.values()]))
+_EDITS = st.lists(st.tuples(_NAMES, st.one_of(_TEXTS, st.none())), min_size=1, max_size=4)
+
+
+@given(st.lists(_EDITS, min_size=2, max_size=3))
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_an_incremental_build_equals_a_build_from_nothing(steps: list[list[tuple[str, str | None]]]) -> None:
+    """After any edits the index gives the same hits with the same scores as one built afresh; nothing of a deleted file
+    is left."""
+    encoder = CountryEncoder()
+    with tempfile.TemporaryDirectory() as root:
+        folder, index = Path(root, "articles"), Path(root, "index")
+        folder.mkdir()
+        for edits in steps:
+            for name, text in edits:
+                if text is None:
+                    (folder / name).unlink(missing_ok=True)
+                else:
+                    write(folder, {name: text})
+            report = qa.rebuild(folder, index=index, encoder=encoder)
+        fresh = qa.rebuild(folder, index=Path(root, "fresh"), encoder=encoder)
+        assert report.embedded + report.reused == report.passages == fresh.passages
+        assert (report.articles, report.dated, report.unreadable) == (fresh.articles, fresh.dated, fresh.unreadable)
+        found = answers(index, encoder)
+        assert found == answers(Path(root, "fresh"), encoder)
+        assert all((folder / str(hit["file"])).exists() for hits in found for hit in hits)
+        confidences = [
+            qa.ask("Kenya?", index=where, encoder=encoder).confidence for where in (index, Path(root, "fresh"))
+        ]
+        assert confidences[0] == confidences[1]
+
+
+def test_a_rebuild_in_another_process_is_noticed(
+    build: Build, folder: Path, index: Path, tmp_path: Path, encoder: CountryEncoder
+) -> None:
+    """`retrieve` answers from the newest generation without being told, even where the index was made anew."""
+    question = "Who has a harbour in Kenya?"
+    build(folder)
+    assert qa.ask(question, index=index, encoder=encoder).generation == 1
+    (folder / "2021/harbour.md").unlink()
+    build(folder)
+    answer = qa.ask(question, index=index, encoder=encoder)
+    assert (answer.generation, answer.hits[0].vector) == (2, 0.0)
+    shutil.rmtree(index)
+    with pytest.raises(qa.IndexMissing):
+        qa.ask(question, index=index, encoder=encoder)
+    build(write(tmp_path / "other", {"only.txt": "Kenya, only Kenya."}))
+    answer = qa.ask(question, index=index, encoder=encoder)
+    assert (answer.generation, [hit.file for hit in answer.hits]) == (1, ["only.txt"])

@@ -1,0 +1,579 @@
+"""The page as a reader meets it: in a real browser, over functions that answer without a model."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from html.parser import HTMLParser
+from typing import Any
+
+import httpx
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+from hypothesis import given
+from hypothesis import strategies as st
+from page_toys import HOSTILE, HOSTILE_FILE, SUMMIT, Toys, hit
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from qa.build import Progress
+from qa.errors import IndexDamaged, UsageError
+from qa.page import render, words
+from qa.page.frame import _Cancelled, _steps, launch, page
+from qa.page.guard import hosts
+
+DESKTOP = {"width": 1280, "height": 900}
+TELEPHONE = {"width": 390, "height": 844}
+BOX = "#qa-question input, #qa-question textarea"
+
+
+# --- one server and one browser for all ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def toys() -> Toys:
+    return Toys()
+
+
+@pytest.fixture(scope="module")
+def url(toys: Toys) -> Iterator[str]:
+    blocks = page(toys.ask, toys.status, article=toys.article, rebuild=toys.rebuild)
+    yield launch(blocks, port=0)
+    blocks.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or "/usr/bin/chromium"
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+class Reader:
+    """A browser of one reader, which notes what a reader must never meet: errors and foreign requests."""
+
+    def __init__(self, browser: Browser, url: str, locale: str, size: dict[str, int], scheme: str) -> None:
+        self.url = url
+        self.context = browser.new_context(locale=locale, viewport=size, color_scheme=scheme,  # type: ignore[arg-type]
+                                           permissions=["clipboard-read", "clipboard-write"])
+        self.tab: Page = self.context.new_page()
+        self.tab.set_default_timeout(15_000)
+        self.errors: list[str] = []
+        self.foreign: list[str] = []
+        self.tab.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
+        self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.tab.on("request", self._note)
+
+    def _note(self, request: Any) -> None:
+        if not request.url.startswith((self.url, "data:", "blob:")):
+            self.foreign.append(request.url)
+
+    def open(self, query: str = "") -> Page:
+        self.tab.goto(self.url + query)
+        self.tab.locator("#qa-folder summary, .qa-problem").first.wait_for()
+        return self.tab
+
+    def ask(self, question: str) -> Page:
+        self.tab.fill(BOX, question)
+        self.tab.press(BOX, "Enter")
+        self.tab.locator(f'#qa-answer[data-question="{question}"]').wait_for()
+        return self.tab
+
+
+@pytest.fixture
+def reader(browser: Browser, url: str, request: pytest.FixtureRequest) -> Iterator[Reader]:
+    """A reader with the language, the screen and the scheme given as the test's parameter."""
+    locale, size, scheme = getattr(request, "param", ("fr-FR", DESKTOP, "light"))
+    one = Reader(browser, url, locale, size, scheme)
+    yield one
+    one.context.close()
+    assert one.errors == []
+    assert one.foreign == []
+
+
+# --- asking -------------------------------------------------------------------------------------------------
+
+
+def test_a_reader_asks_and_sees_file_date_and_answering_sentence(reader: Reader) -> None:
+    """Typing and Enter are enough; the card says what, where and when, and the address keeps the question."""
+    tab = reader.open()
+    expect(tab.locator(BOX)).to_be_focused()
+    tab.keyboard.type("Où se rencontrent-ils ?")
+    tab.keyboard.press("Enter")
+    card = tab.locator(".qa-card").first
+    expect(card.locator(".qa-title")).to_have_text("Le sommet de la ville")
+    expect(card.locator(".qa-meta time")).to_have_text("15 septembre 2022")
+    expect(card.locator(".qa-meta time")).to_have_attribute("datetime", "2022-09-15")
+    expect(card.locator(".qa-meta .qa-file")).to_have_text("sommet.txt")
+    expect(card.locator(".qa-evidence")).to_have_text("ligne de date : « 15/09/2022 »")
+    expect(card.locator(".qa-language")).to_have_text("français")
+    expect(card.locator("mark")).to_have_text("Ils se sont rencontrés à Samarcande, en Ouzbékistan.")
+    expect(card.locator(".qa-word")).to_have_text("rencontrés")
+    expect(tab.locator(".qa-count")).to_have_text("3 passages")
+    expect(tab.locator("#qa-live")).to_have_text("3 passages")
+    assert tab.url == reader.url + "?q=O%C3%B9+se+rencontrent-ils+%3F"
+
+
+def test_each_date_shows_its_precision_and_none_is_made_up(reader: Reader) -> None:
+    """A month is said to be a month, and a passage without a date is said to have none."""
+    reader.open()
+    cards = reader.ask("Où ?").locator(".qa-card")
+    expect(cards.nth(1).locator(".qa-meta")).to_contain_text("sans date")
+    expect(cards.nth(1).locator("time")).to_have_count(0)
+    expect(cards.nth(2).locator(".qa-meta")).to_contain_text("février 2018 (jour inconnu)")
+    expect(cards.nth(0).locator(".qa-more summary")).to_have_text("+1 autre endroit")
+
+
+def test_the_address_reproduces_question_and_filters(reader: Reader, toys: Toys) -> None:
+    """A link carries everything that was asked, and a chip takes a filter back."""
+    tab = reader.open("?q=Quand+%3F&since=2022&until=2022-09&file=*.txt&k=3")
+    expect(tab.locator(".qa-card").first).to_be_visible()
+    assert toys.asked[-1] == {"question": "Quand ?", "k": 3, "since": "2022", "until": "2022-09", "file": "*.txt"}
+    expect(tab.locator(BOX)).to_have_value("Quand ?")
+    expect(tab.locator(".qa-chip").first).to_contain_text("du 2022 au septembre 2022")
+    tab.locator(".qa-chip button").first.click()
+    expect(tab.locator(".qa-chip")).to_have_count(1)
+    assert toys.asked[-1] == {"question": "Quand ?", "k": 3, "since": None, "until": None, "file": "*.txt"}
+    assert tab.url == reader.url + "?q=Quand+%3F&file=%2A.txt&k=3"
+
+
+def test_examples_come_from_the_articles_and_slash_returns_to_the_box(reader: Reader, toys: Toys) -> None:
+    """An example asks at once; "/" goes back to the question; an earlier question can be asked again."""
+    tab = reader.open()
+    tab.get_by_role("button", name="Talks", exact=True).click()
+    expect(tab.locator(".qa-card").first).to_be_visible()
+    assert toys.asked[-1]["question"] == "Talks"
+    expect(tab.locator(BOX)).to_have_value("Talks")
+    tab.locator(".qa-card .qa-title button").first.focus()
+    tab.keyboard.press("/")
+    expect(tab.locator(BOX)).to_be_focused()
+    reader.ask("Et ensuite ?")
+    tab.locator(".qa-history button", has_text="Talks").click()
+    expect(tab.locator('#qa-answer[data-question="Talks"]')).to_be_visible()
+
+
+def test_passages_can_be_ordered_and_narrowed_by_date(reader: Reader, toys: Toys) -> None:
+    """By date the newest comes first and undated ones last; a year of the timeline filters."""
+    reader.open()
+    tab = reader.ask("Quand ?")
+    tab.get_by_role("button", name="Par date").click()
+    assert tab.locator(".qa-card .qa-meta .qa-file").all_inner_texts() == ["sommet.txt", "talks.html", "autre.md"]
+    expect(tab.locator(".qa-timeline .qa-undated-bar")).to_contain_text("sans date")
+    tab.locator(".qa-timeline button", has_text="2018").click()
+    expect(tab.locator(".qa-chip")).to_contain_text("2018")
+    assert (toys.asked[-1]["since"], toys.asked[-1]["until"]) == ("2018", "2018")
+
+
+@pytest.mark.parametrize("reader", [("fr-FR", DESKTOP, "light"), ("fr-FR", TELEPHONE, "dark")], indirect=True)
+def test_reading_on_shows_the_article_at_its_passage(reader: Reader) -> None:
+    """The whole article opens with the passage marked, what is not the article greyed; Escape goes back."""
+    reader.open()
+    tab = reader.ask("Où ?")
+    tab.locator(".qa-read").first.click()
+    article = tab.locator(".qa-article")
+    expect(article.locator("mark")).to_have_text("Ils se sont rencontrés à Samarcande, en Ouzbékistan.")
+    expect(article.locator("mark")).to_be_in_viewport()
+    expect(article.locator(".qa-furniture").first).to_have_text("Partager sur Facebook")
+    expect(article.locator(".qa-section")).to_contain_text("15 septembre 2022")
+    expect(article.locator("h2")).to_be_focused()
+    tab.mouse.wheel(0, 400)
+    expect(article.locator("h2")).to_be_in_viewport()  # the article stays beside whatever is scrolled
+    assert tab.evaluate("document.documentElement.scrollWidth") <= tab.viewport_size["width"]  # type: ignore[index]
+    tab.keyboard.press("Escape")
+    expect(article).to_have_count(0)
+    expect(tab.locator(".qa-read").first).to_be_focused()
+    tab.locator(".qa-read").first.click()  # the same passage again
+    expect(article).to_be_visible()
+
+
+def test_a_citation_is_copied_with_its_source(reader: Reader) -> None:
+    """Sentence, title, file and date go to the clipboard together."""
+    reader.open()
+    tab = reader.ask("Où ?")
+    tab.get_by_role("button", name="Copier la citation").first.click()
+    expect(tab.get_by_role("button", name="Copié").first).to_be_visible()
+    assert tab.evaluate("navigator.clipboard.readText()") == (
+        "«\u00a0Ils se sont rencontrés à Samarcande, en Ouzbékistan.\u00a0» — Le sommet de la ville, sommet.txt, "
+        "15 septembre 2022"
+    )
+
+
+# --- states -------------------------------------------------------------------------------------------------
+
+
+def test_no_answer_is_said_and_the_nearest_passages_stand_apart(reader: Reader) -> None:
+    """The state is a sentence of its own, and it is announced."""
+    reader.open()
+    tab = reader.ask("rien")
+    expect(tab.locator(".qa-no-answer h2")).to_have_text("Ces articles ne répondent pas à la question")
+    expect(tab.locator(".qa-nearest")).to_have_text("Les passages les plus proches")
+    expect(tab.locator(".qa-card")).to_have_count(3)
+    expect(tab.locator("#qa-live")).to_have_text("Ces articles ne répondent pas à la question")
+
+
+def test_errors_show_their_remedy_and_nothing_of_the_server(reader: Reader, caplog: pytest.LogCaptureFixture) -> None:
+    """What qa says is shown whole; what went wrong inside is for the terminal only."""
+    tab = reader.open()
+    tab.fill(BOX, "refuse")
+    tab.get_by_role("button", name="Chercher").click()
+    expect(tab.locator(".qa-problem")).to_contain_text("La demande n’est pas comprise")
+    expect(tab.locator(".qa-problem")).to_contain_text("The date is not one. Write 2022 or 2022-09.")
+    tab.fill(BOX, "crash")
+    tab.press(BOX, "Enter")
+    expect(tab.locator(".qa-problem")).to_contain_text("Une erreur inattendue est survenue")
+    tab.press(BOX, "Enter")  # the same answer again ends the waiting too
+    expect(tab.locator("body.qa-waiting")).to_have_count(0)
+    assert "secret" not in tab.content()
+    assert "secret of the server" in caplog.text
+
+
+def test_without_an_index_the_page_offers_to_build_it(reader: Reader, toys: Toys) -> None:
+    """The state names the command; the button builds, and then questions are answered."""
+    toys.missing = True
+    try:
+        tab = reader.open()
+        expect(tab.locator(".qa-problem h2")).to_have_text("Il n’y a pas encore d’index")
+        expect(tab.locator(".qa-problem code")).to_have_text("qa rebuild")
+        tab.get_by_role("button", name="Reconstruire l’index").click()
+        expect(tab.locator("#qa-mending")).to_contain_text("L’index est prêt.")
+        expect(tab.locator(".qa-problem")).to_have_count(0)
+        expect(tab.locator(".qa-examples button").first).to_be_visible()
+        reader.ask("Où ?")
+    finally:
+        toys.missing = toys.built = False
+
+
+def test_a_rebuild_names_each_file_and_can_be_cancelled() -> None:
+    """Progress comes as it is made; a reader who stops it, or leaves, ends it at the next file."""
+    went_on: list[int] = []
+
+    def rebuild(progress: Any) -> None:
+        for number in range(3):
+            progress(Progress("reading", number, 3, f"{number}.txt"))
+            seen.wait(10)
+            seen.clear()
+            went_on.append(number)
+
+    seen, stop = threading.Event(), threading.Event()
+    steps = _steps(rebuild, stop)
+    assert "<bdi>0.txt</bdi>" in render.building(0, 3, next(steps).file, "en")
+    seen.set()
+    assert next(steps).file == "1.txt"
+    stop.set()
+    seen.set()
+    with pytest.raises(_Cancelled):
+        next(steps)
+    assert went_on == [0, 1]
+
+
+def test_a_page_without_permission_offers_no_button() -> None:
+    """Only the command is shown to readers who may not rebuild."""
+    error = IndexDamaged("A file is cut short. Build it again with: qa rebuild")
+    assert "<button" not in render.problem(error, "en", can_rebuild=False)
+    assert "qa rebuild</code>" in render.problem(error, "en", can_rebuild=False)
+    assert 'data-do="mend"' in render.problem(error, "en", can_rebuild=True)
+
+
+def test_a_server_that_is_gone_is_said(reader: Reader) -> None:
+    """A question that reaches nobody does not wait for ever."""
+    tab = reader.open()
+    tab.route("**/*", lambda route: route.abort())
+    tab.fill(BOX, "Où ?")
+    tab.press(BOX, "Enter")
+    expect(tab.locator("#qa-results .qa-problem h2")).to_have_text("Le serveur ne répond plus")
+    expect(tab.locator("body.qa-waiting")).to_have_count(0)
+    reader.errors.clear()  # the browser names the failed requests
+
+
+# --- languages, sizes, light and dark -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "reader", [("ar", DESKTOP, "light"), ("ar", TELEPHONE, "dark")], indirect=True, ids=["desktop", "telephone"])
+def test_the_page_speaks_arabic_from_right_to_left(reader: Reader) -> None:
+    """Direction, words, dates and labels follow the browser; the French passage keeps its own direction."""
+    tab = reader.open()
+    assert tab.evaluate("[document.documentElement.lang, document.documentElement.dir]") == ["ar", "rtl"]
+    expect(tab.locator("h1:visible")).to_have_text("اسأل مقالاتك")
+    expect(tab.get_by_role("button", name="بحث")).to_be_visible()
+    reader.ask("Où ?")
+    expect(tab.locator(".qa-count")).to_have_text("3 مقاطع")
+    expect(tab.locator(".qa-card time").first).to_have_text("15 سبتمبر 2022")
+    box = tab.locator(BOX).bounding_box()
+    button = tab.locator("#qa-go").bounding_box()
+    assert box
+    assert button
+    assert button["x"] < box["x"]
+    assert tab.evaluate("getComputedStyle(document.querySelector('.qa-text')).direction") == "ltr"
+
+
+@pytest.mark.parametrize("reader", [("ja-JP", TELEPHONE, "light")], indirect=True)
+def test_an_unknown_language_falls_back_to_english(reader: Reader) -> None:
+    """A browser in a language that the page does not speak gets one page in English, said to be English."""
+    tab = reader.open()
+    expect(tab.locator("h1:visible")).to_have_text("Ask your articles")
+    expect(tab.get_by_role("button", name="Search")).to_be_visible()
+    assert tab.evaluate("document.documentElement.lang") == "en"
+
+
+@pytest.mark.parametrize("reader", [("en-GB", TELEPHONE, "dark"), ("en-GB", TELEPHONE, "light")], indirect=True)
+def test_a_telephone_needs_no_sideways_scrolling_and_keeps_contrast(reader: Reader) -> None:
+    """Nothing is wider than the screen; text and paper differ by more than 7 to 1 (WCAG AAA), light and dark."""
+    reader.open()
+    tab = reader.ask("hostile")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    for inner in (".qa-text", ".qa-text mark", "h1"):
+        ink, paper = tab.evaluate(
+            """(selector) => {
+              const one = [...document.querySelectorAll(selector)].find((e) => e.offsetParent);
+              let behind = one;
+              const clear = (e) => /, 0\\)$|transparent/.test(getComputedStyle(e).backgroundColor);
+              while (behind.parentElement && clear(behind)) behind = behind.parentElement;
+              return [getComputedStyle(one).color, getComputedStyle(behind).backgroundColor];
+            }""", inner)
+        assert _contrast(ink, paper) > 7, (inner, ink, paper)
+
+
+def _contrast(one: str, other: str) -> float:
+    """The contrast ratio of two CSS colours "rgb(r, g, b)", after WCAG 2.2."""
+    def luminance(colour: str) -> float:
+        parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_every_language_says_everything() -> None:
+    """No table lacks a word, and each has as many plural forms as its rule needs."""
+    assert set(words.WORDS) == {"fr", "en", "es", "de", "pt", "ru", "zh", "ar"}
+    for language, table in words.WORDS.items():
+        assert set(table) == set(words.WORDS["en"]), language
+        for key in ("passages", "articles", "more", "left_out"):
+            for number in range(0, 130):
+                assert words.count(key, number, language)
+
+
+@pytest.mark.parametrize(
+    ("date", "language", "said"),
+    [("2022-09-01", "fr", "1er septembre 2022"), ("2022-09-15", "de", "15. September 2022"),
+     ("2018", "zh", "2018年"), ("2022-09-15", "zh", "2022年9月15日"), ("2022-09", "ru", "сентябрь 2022"),
+     ("2022-09-15", "ru", "15 сентября 2022"),
+     ("2022-09", "es", "septiembre de 2022"), ("2022-09-15", "pt", "15 de setembro de 2022")])
+def test_a_date_is_said_as_the_reader_writes_it(date: str, language: str, said: str) -> None:
+    assert words.say_date(date, language) == said
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [("fr-CH, fr;q=0.9, en;q=0.8", "fr"), ("ja, zh-TW;q=0.5, en;q=0.4", "zh"), ("en;q=0.1, ar", "ar"), ("", "en"),
+     ("de;q=0, es;q=bad", "en"), ("*", "en")])
+def test_the_language_is_the_best_one_the_browser_asks_for(header: str, language: str) -> None:
+    assert words.choose(header) == language
+
+
+# --- machines -----------------------------------------------------------------------------------------------
+
+
+def test_the_endpoint_gives_the_same_json(url: str, toys: Toys) -> None:
+    """`/ask` takes the question alone or with filters and returns what the function's record says."""
+    client = Client(url, verbose=False)
+    try:
+        expected = toys.ask("Où ?", k=5, since=None, until=None, file=None).to_dict()
+        assert client.predict("Où ?", api_name="/ask") == expected
+        client.predict("Où ?", limit=2, since="2022", file="*.md", api_name="/ask")
+        assert toys.asked[-1] == {"question": "Où ?", "k": 2, "since": "2022", "until": None, "file": "*.md"}
+        with pytest.raises(AppError, match=r"Write 2022 or 2022-09\."):
+            client.predict("refuse", api_name="/ask")
+        assert list(client.view_api(return_format="dict", print_info=False)["named_endpoints"]) == ["/ask"]  # type: ignore[index, call-overload]
+    finally:
+        client.close()
+    called = httpx.post(url + "gradio_api/call/ask", json={"data": ["Où ?"]})
+    events = httpx.get(f"{url}gradio_api/call/ask/{called.json()['event_id']}").text
+    assert "event: complete" in events
+    assert '"generation": 3' in events
+
+
+def test_many_readers_at_once_each_get_their_own_answer(url: str) -> None:
+    """Thirty-two questions asked together: none fails, none is mixed up with another."""
+    def ask(number: int) -> str:
+        with httpx.Client(timeout=60) as client:
+            called = client.post(url + "gradio_api/call/ask", json={"data": [f"Question {number} ?"]})
+            events = client.get(f"{url}gradio_api/call/ask/{called.json()['event_id']}").text
+        return str(re.findall(r'"question": "([^"]*)"', events))
+
+    with ThreadPoolExecutor(32) as readers:
+        answers = list(readers.map(ask, range(32)))
+    assert answers == [f"['Question {number} ?']" for number in range(32)]
+
+
+# --- security -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reader", [("en-GB", DESKTOP, "light")], indirect=True)
+def test_a_hostile_article_stays_text(reader: Reader) -> None:
+    """Titles, file names, evidence, languages and texts are shown as they are written, and nothing in them runs."""
+    reader.open()
+    tab = reader.ask("hostile")
+    card = tab.locator(".qa-card")
+    shown = HOSTILE.replace("\u202e", "")
+    expect(card.locator(".qa-text")).to_have_text(shown)
+    expect(card.locator("mark")).to_have_text('<img src=x onerror="window.hacked = 2">')
+    expect(card.locator(".qa-file")).to_have_text(HOSTILE_FILE.replace("\u202e", "‹U+202E›"))
+    card.locator(".qa-read").click()
+    expect(tab.locator(".qa-article .qa-body")).to_have_text(shown)
+    assert tab.evaluate("window.hacked") is None
+    assert tab.locator(".qa-block img, .qa-block script, .qa-block a, .qa-block b").count() == 0
+    tab.keyboard.press("Escape")
+    tab.locator("#qa-folder summary").first.click()
+    expect(tab.locator("#qa-folder")).to_contain_text("it is <b>binary</b>")
+
+
+def test_a_question_may_not_become_markup_either(browser: Browser, url: str) -> None:
+    """A link made by someone else can only ask."""
+    one = Reader(browser, url, "en-GB", DESKTOP, "light")
+    tab = one.open("?q=%3Cimg+src%3Dx+onerror%3Dwindow.hacked%3D1%3E"
+                   "&file=%22%3E%3Cscript%3Ewindow.hacked%3D2%3C/script%3E")
+    tab.locator(".qa-chip").wait_for()
+    assert tab.evaluate("window.hacked") is None
+    assert one.errors == []
+    one.context.close()
+
+
+def test_foreign_hosts_and_origins_are_refused(url: str) -> None:
+    """A name that was pointed at this machine, or a page of another site, gets nothing."""
+    port = httpx.URL(url).port
+    assert httpx.get(url, headers={"Host": "evil.example"}).status_code == 403
+    assert httpx.get(url, headers={"Host": f"evil.example:{port}"}).status_code == 403
+    assert httpx.get(url, headers={"Host": f"localhost:{port}"}).status_code == 200
+    asking = {"data": ["Où ?"]}
+    for origin in ("https://evil.example", "null", f"http://127.0.0.1:{(port or 0) + 1}", f"http://127.0.0.1:{port}.evil.example"):
+        refused = httpx.post(url + "gradio_api/call/ask", json=asking, headers={"Origin": origin})
+        assert refused.status_code == 403, origin
+    same = httpx.post(url + "gradio_api/call/ask", json=asking, headers={"Origin": f"http://127.0.0.1:{port}"})
+    assert same.status_code == 200
+
+
+def test_only_the_pages_own_paths_are_there(url: str) -> None:
+    """No file can be read, nothing uploaded and nothing fetched for someone through Gradio's other endpoints."""
+    for path in ("gradio_api/file=/etc/passwd", "gradio_api/file=app.py", "file=/etc/passwd", "gradio_api/proxy=http://x/",
+                 "monitoring", "gradio_api/deep_link", "qa/../../frame.py", "qa/frame.py", "gradio_api/runs", "docs",
+                 "static/../../../../etc/passwd", "static/%2e%2e/%2e%2e/config", "gradio_api/custom_component/a/b/c/d"):
+        assert httpx.get(url + path).status_code in (403, 404), path
+    assert httpx.post(url + "gradio_api/upload", files={"files": b"x"}).status_code == 404
+    assert httpx.post(url + "gradio_api/call/ask", content=b"x" * 2_000_000).status_code == 413
+
+
+def test_the_policy_names_no_foreign_origin(url: str) -> None:
+    """Scripts need the page's nonce, and the page itself names no other site's address."""
+    answer = httpx.get(url, headers={"Accept-Language": "pt-BR"})
+    policy = answer.headers["content-security-policy"]
+    assert "http" not in policy
+    assert "'unsafe-inline'" not in policy.split("script-src")[1].split(";")[0]
+    nonce = re.search(r"'nonce-([^']+)'", policy)
+    assert nonce
+    scripts = re.findall(r"<script[^>]*>", answer.text)
+    assert scripts
+    assert all(f'nonce="{nonce[1]}"' in script for script in scripts)
+    assert '<html lang="pt" dir="ltr"' in answer.text
+    assert not re.search(r'<(?:link|script|img|meta)[^>]*(?:href|src|content)="https?://', answer.text)
+
+
+def test_a_public_address_is_asked_by_number_or_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bound to loopback only loopback names are allowed; further names are given by the one who serves."""
+    monkeypatch.delenv("SPACE_HOST", raising=False)
+    monkeypatch.delenv("QA_ALLOWED_HOSTS", raising=False)
+    assert hosts("127.0.0.1") == {"localhost", "127.0.0.1", "::1"}
+    monkeypatch.setenv("QA_ALLOWED_HOSTS", "Articles.example, qa.test")
+    assert hosts("0.0.0.0") > {"0.0.0.0", "articles.example", "qa.test"}
+
+
+def test_a_taken_port_says_so(url: str) -> None:
+    toys = Toys()
+    blocks = page(toys.ask, toys.status)
+    port = httpx.URL(url).port
+    assert port
+    with pytest.raises(UsageError, match=f"Port {port} .* --port"):
+        launch(blocks, port=port)
+
+
+def test_small_words_are_not_underlined() -> None:
+    """Names and long words are; "et" and "la" are not, not even at the beginning of a sentence."""
+    shown = render.marked("La rencontre et Xi, la nuit.", (0, 0), ["La", "la", "et", "Xi", "rencontre"], "")
+    assert re.findall(r'qa-word">([^<]+)', shown) == ["rencontre", "Xi"]
+
+
+# --- text with marks ----------------------------------------------------------------------------------------
+
+
+class _Read(HTMLParser):
+    """What a browser would show of a piece of HTML, and with which elements."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = ""
+        self.marked = ""
+        self.elements: set[str] = set()
+        self.inside: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self.elements.add(tag)
+        self.inside.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.inside.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        self.marked += data if "mark" in self.inside else ""
+
+
+_TEXTS = st.text(st.characters(categories=("L", "N", "P", "S", "Z")) | st.sampled_from("<>&\"'`$ \n习近"), max_size=80)
+
+
+@given(_TEXTS, st.data())
+def test_a_marked_text_reads_as_the_text_itself(text: str, data: st.DataObject) -> None:
+    """Whatever stands in a passage, its HTML shows these characters, one mark, and no other element."""
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, len(text)))
+    read = _Read()
+    read.feed(render.marked(text, (start, end), text.split(), "label"))
+    read.close()
+    assert read.elements <= {"mark", "span"}
+    assert read.inside == []
+    if "\n" not in text:  # blank lines are drawn together
+        assert read.text == text
+        assert read.marked == text[start:end]
+
+
+@given(st.lists(st.tuples(st.integers(0, len(SUMMIT)), st.integers(0, len(SUMMIT))), max_size=4))
+def test_an_article_reads_as_the_text_itself(spans: list[tuple[int, int]]) -> None:
+    """Passage, answer, date and greyed lines may stand anywhere in the article without changing it."""
+    toy = Toys().article("sommet.txt")
+    for one, other in spans:
+        place = render.Place(min(one, other), max(one, other), min(one, other), (one + other) // 2)
+        read = _Read()
+        read.feed(render.article(toy, place, "en"))
+        wanted = re.sub(r"\n\s*\n", "\n\n", SUMMIT)
+        assert read.inside == []
+        assert read.elements <= {"aside", "header", "button", "span", "h2", "p", "div", "bdi", "mark", "time"}
+        shown = read.text.replace("15 September 2022 dateline: “15/09/2022”", "")
+        assert "".join(wanted.split()) in "".join(shown.split())
+
+
+def test_a_timeline_groups_by_the_coarsest_step_that_tells_apart() -> None:
+    """Years where years differ, months within a year, days within a month, none for one date."""
+    def labels(*dates: str | None) -> list[str]:
+        hits = [hit("Un texte.", "Un texte.", date=date) for date in dates]
+        return re.findall(r'data-since="([^"]+)"', render.timeline(hits, "en"))
+
+    assert labels("2018", "2022-09", "2022-10-01", None) == ["2018", "2022"]
+    assert labels("2022-09-15", "2022-10-01") == ["2022-09", "2022-10"]
+    assert labels("2022-09-15", "2022-09-16", "2022-09-16") == ["2022-09-15", "2022-09-16"]
+    assert labels("2022-09-15", "2022-09-15", None) == []

@@ -1,0 +1,198 @@
+"""The files of one generation: what is written is read back equal, and searches are exact."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import CountryEncoder, messy_texts
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qa.articles import Article, Found, article
+from qa.dates import Dated, Section
+from qa.errors import IndexDamaged, Unreadable
+from qa.passages import Passage, passages
+from qa.store import DATABASE, VECTORS, WORDS, Store, Writer
+
+
+def save(folder: Path, read: Sequence[Article]) -> None:
+    encoder = CountryEncoder()
+    writer = Writer(folder, encoder.dimension)
+    for number, one in enumerate(read):
+        cut = passages(one)
+        writer.add(
+            Found(one.file, len(one.text), number),
+            f"{number:x}",
+            one,
+            cut,
+            encoder.encode_passages([passage.text for passage in cut]),
+        )
+    writer.finish()
+
+
+def dated(file: str, text: str, published: str | None) -> Article:
+    """An article under one date, or under none."""
+    held = Dated(published, "file name", published, None) if published else None
+    return Article(file, text, None, "en", (Section(0, len(text), held),), ())
+
+
+DATES = {
+    "a.txt": "2019",
+    "b.txt": "2019-06",
+    "2020/c.txt": "2020-02-29",
+    "2020/d [x].md": "2020-12-31",
+    "e.txt": None,
+    "2021/f.txt": "2021-01-01",
+}
+
+
+@pytest.fixture(scope="module")
+def dated_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """Six passages, rows 0 to 5, of the dates above and each about another country but the last two."""
+    folder = tmp_path_factory.mktemp("store")
+    countries = ("France", "Brazil", "Egypt", "Japan", "Kenya", "Kenya")
+    save(
+        folder,
+        [
+            dated(file, f"{country} number {number}.", published)
+            for number, (country, (file, published)) in enumerate(zip(countries, DATES.items(), strict=True))
+        ],
+    )
+    with Store(folder) as store:
+        yield store
+
+
+@given(st.lists(messy_texts(), max_size=4))
+@settings(max_examples=30)
+def test_what_is_saved_is_read_back_equal(texts: list[str]) -> None:
+    """Articles, sections, furniture, passages and vectors come back as they were, whatever characters they hold."""
+    read = []
+    for number, text in enumerate(texts):
+        try:
+            read.append(article(f"{number}\n'港\".txt", text.encode("utf-8")))
+        except Unreadable:
+            continue
+    with tempfile.TemporaryDirectory() as folder:
+        save(Path(folder), read)
+        with Store(Path(folder)) as store:
+            assert store.count == sum(len(passages(one)) for one in read)
+            assert [known.file for known in store.known().values()] == [one.file for one in read]
+            for one in read:
+                rows = store.rows_of(one.file)
+                assert store.article(one.file) == one
+                assert store.passages(rows.tolist()) == passages(one)
+                np.testing.assert_array_equal(
+                    store.vectors(rows), CountryEncoder().encode_passages([passage.text for passage in passages(one)])
+                )
+
+
+def test_known_files_tell_whether_they_changed(dated_store: Store) -> None:
+    """Size, time and checksum of each file are kept as they were given."""
+    known = dated_store.known()["2020/c.txt"]
+    assert (known.number, known.size, known.modified, known.sha256) == (2, 15, 2, "2")
+
+
+def test_nearest_come_best_first_and_equal_ones_in_order(dated_store: Store, encoder: CountryEncoder) -> None:
+    """Inner products are exact, and among equals the earlier passage comes first."""
+    rows, scores = dated_store.nearest(encoder.encode_question("Kenya and Japan"), 6)
+    assert rows.tolist() == [3, 4, 5, 0, 1, 2]
+    np.testing.assert_allclose(scores, [0.5**0.5, 0.5**0.5, 0.5**0.5, 0, 0, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize(("among", "expected"), [(None, 6), ([4, 5], 2), ([3], 1), ([], 0)])
+def test_never_more_than_there_are(
+    dated_store: Store, encoder: CountryEncoder, among: list[int] | None, expected: int
+) -> None:
+    """Asked for more than there are, it gives what there is and no made-up row."""
+    rows, scores = dated_store.nearest(
+        encoder.encode_question("Kenya"), 50, None if among is None else np.array(among, np.int64)
+    )
+    assert len(rows) == len(scores) == expected
+    assert set(rows.tolist()) <= set(range(6) if among is None else among)
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "glob", "rows"),
+    [
+        (None, None, None, None),
+        (date(2019, 1, 1), None, None, [0, 1, 2, 3, 5]),
+        (date(2019, 1, 2), None, None, [1, 2, 3, 5]),
+        (None, date(2019, 12, 31), None, [0, 1]),
+        (None, date(2019, 12, 30), None, [1]),
+        (date(2019, 6, 1), date(2019, 6, 30), None, [1]),
+        (date(2020, 2, 29), date(2020, 2, 29), None, [2]),
+        (date(2022, 1, 1), None, None, []),
+        (None, None, "*.txt", [0, 1, 2, 4, 5]),
+        (None, None, "2020/*", [2, 3]),
+        (None, None, "2020/d [[]x].md", [3]),
+        (None, None, "?.txt", [0, 1, 4]),
+        (None, None, "A.txt", []),
+        (None, None, "a.txt' OR 1=1 --", []),
+        (date(2020, 1, 1), None, "*.txt", [2, 5]),
+    ],
+)
+def test_filters_leave_what_lies_wholly_within(
+    dated_store: Store, since: date | None, until: date | None, glob: str | None, rows: list[int] | None
+) -> None:
+    """A year counts only where the whole year is asked for; undated passages lie in no range; globs know paths."""
+    found = dated_store.rows(since, until, glob)
+    assert (None if found is None else found.tolist()) == rows
+
+
+def test_counts_of_what_is_held(dated_store: Store) -> None:
+    """The figures of `qa status` are those of the files."""
+    assert dated_store.undated_rows(None).tolist() == [4]
+    assert dated_store.undated_rows("20*").tolist() == []
+    assert dated_store.dated() == 5
+    assert dated_store.span() == ("2019", "2021-01-01")
+    assert dated_store.languages() == {"en": 6}
+
+
+def test_a_row_that_is_not_there_is_no_other_row(dated_store: Store) -> None:
+    """Row -1 is not the last one."""
+    with pytest.raises(KeyError):
+        dated_store.passages([-1])
+
+
+def test_vectors_and_passages_must_be_as_many(tmp_path: Path) -> None:
+    """An encoder that gives too few rows is found out while writing."""
+    writer = Writer(tmp_path, 6)
+    one = dated("a.txt", "Kenya.", None)
+    with pytest.raises(ValueError, match="one vector a passage"):
+        writer.add(
+            Found("a.txt", 1, 1),
+            "0",
+            one,
+            [Passage("a.txt", 0, 6, "Kenya.", None, None, "en")],
+            np.zeros((0, 6), np.float32),
+        )
+    writer.close()
+
+
+@pytest.mark.parametrize("name", [DATABASE, VECTORS, WORDS])
+def test_files_of_two_generations_do_not_mix(tmp_path: Path, name: str) -> None:
+    """A file from another build, sound in itself, is found out when the counts differ."""
+    for folder, count in (("one", 1), ("two", 2)):
+        (tmp_path / folder).mkdir()
+        save(tmp_path / folder, [dated(f"{number}.txt", f"Kenya {number}.", None) for number in range(count)])
+    target = tmp_path / "one" / name
+    shutil.rmtree(target) if target.is_dir() else target.unlink()
+    (tmp_path / "two" / name).rename(target)
+    with pytest.raises(IndexDamaged, match=r"do not belong together.*qa rebuild --full"):
+        Store(tmp_path / "one")
+
+
+@pytest.mark.parametrize("name", [DATABASE, VECTORS, WORDS])
+def test_a_file_that_is_gone_is_damage(tmp_path: Path, name: str) -> None:
+    """Whatever the library says of it, the reader says what to do."""
+    save(tmp_path, [dated("a.txt", "Kenya.", None)])
+    target = tmp_path / name
+    shutil.rmtree(target) if target.is_dir() else target.unlink()
+    with pytest.raises(IndexDamaged, match="qa rebuild --full"):
+        Store(tmp_path)

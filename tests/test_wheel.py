@@ -1,0 +1,92 @@
+"""The wheel, not only the checkout: what `pip install .` gives works in an empty folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LARGEST = 60_000_000  # bytes: what people will download for a tool that needs no further download
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+    subprocess.run([*pip, "--wheel-dir", str(folder), str(ROOT)], check=True)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment in which the wheel's qa, and no other, is found; its dependencies are those of this run."""
+    folder = tmp_path_factory.mktemp("installed")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+    subprocess.run([*pip, "--target", str(folder), str(wheel)], check=True)
+    return {**os.environ, "PYTHONPATH": str(folder)}
+
+
+@pytest.fixture(scope="module")
+def empty(installed: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with nothing but one article and the index made of it by the installed command."""
+    folder = tmp_path_factory.mktemp("empty")
+    articles = folder / "articles"
+    articles.mkdir()
+    (articles / "2021-05-03-lantern.txt").write_text(
+        "Le maire a allumé la grande lanterne sur le port de Brume. La fête dure trois jours.\n", "utf-8")
+    subprocess.run([sys.executable, "-m", "qa", "rebuild", "articles"], cwd=folder, env=installed, check=True)
+    return folder
+
+
+def test_the_wheel_holds_the_model_and_the_page_and_nothing_else_of_the_repository(wheel: Path) -> None:
+    """Model, page assets and unrelated questions are inside; articles, tests and training are not."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    for wanted in ("qa/model/model.safetensors", "qa/model/tokenizer.json", "qa/model/modules.json",
+                   "qa/background.json", "qa/page/page.css", "qa/page/page.js", "qa/py.typed"):
+        assert wanted in names
+    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"qa"}
+    assert wheel.stat().st_size <= LARGEST
+
+
+def test_the_installed_command_answers(installed: dict[str, str], empty: Path) -> None:
+    """`qa ask` in an empty folder finds the article by the wheel's own model."""
+    run = subprocess.run([sys.executable, "-c", "import qa.cli; print(qa.cli.__file__); "
+                          "raise SystemExit(qa.cli.main(['ask', 'Who lit the lantern in the port of Brume?']))"],
+                         cwd=empty, env=installed, capture_output=True, text=True)
+    assert run.stdout.splitlines()[0].startswith(installed["PYTHONPATH"])
+    assert "2021-05-03-lantern.txt · 2021-05-03 (file name)" in run.stdout
+
+
+def test_the_installed_page_opens(installed: dict[str, str], empty: Path) -> None:
+    """`qa serve` works from the wheel in a folder that has no app.py."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen([sys.executable, "-m", "qa", "serve", "--port", str(port)], cwd=empty, env=installed,
+                              stderr=subprocess.PIPE, text=True)
+    try:
+        page = ""
+        for _ in range(600):
+            assert server.poll() is None, server.stderr and server.stderr.read()
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+                    page = answer.read().decode()
+                break
+            except OSError:
+                time.sleep(0.1)
+        assert "gradio" in page
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.communicate(timeout=30)
