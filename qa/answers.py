@@ -18,7 +18,7 @@ from qa.encoder import Encoder
 from qa.errors import UsageError
 from qa.index import Index, open_index
 from qa.passages import Passage
-from qa.questions import language_of
+from qa.questions import Understood, understand
 from qa.retrieval import Ranking, allowed, rank
 from qa.store import Store
 from qa.words import token_spans, tokens
@@ -31,6 +31,9 @@ _LONGEST = 10_000   # characters of a question that are read; what is longer is 
 _REPEATED = 0.8     # share of common words (Jaccard) from which two passages tell the same story
 _ENDS = ".!?…。！？؟।»”\"')"  # how a sentence ends; a line that ends otherwise is a heading
 _HEADING = 0.3  # taken off a heading: it names what is asked about, and answers nothing
+_ANSWERED = 0.5     # confidence from which a question counts as answered
+_UNDATED = 0.1      # of score: what a passage without a date lacks for a question that names a period
+_MUCH_BETTER = 0.25  # of score: a passage outside the period that is so much closer is what was asked for
 _SENTENCE_WORDS = 0.5  # weight of shared words against meaning in choosing the answering sentence
 
 
@@ -86,11 +89,13 @@ class Answer:
     generation: int         # of the index that answered
     hits: tuple[Hit, ...]   # best first
     undated: int            # passages without a date that a date filter left out
+    phrase: str | None      # the words of the question that since and until were read from; None: they were given
 
     def to_dict(self) -> dict[str, Any]:
         return {"question": self.question, "answered": self.answered, "confidence": self.confidence,
                 "since": self.since, "until": self.until, "generation": self.generation,
-                "hits": [hit.to_dict() for hit in self.hits], "undated": self.undated}
+                "hits": [hit.to_dict() for hit in self.hits], "undated": self.undated,
+                "phrase": self.phrase}
 
 
 def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until: str | date | None = None,
@@ -101,6 +106,9 @@ def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until
     k: at most so many hits. since, until: only passages published within, inclusive ("2022", "2022-09",
     "2022-09-15" or a date). file: only files whose path matches this glob ("2022/*.txt"). The index stays open
     between calls, and a rebuild is noticed. `encoder` stands in for the one the index names.
+
+    A period that the question itself names («en 2022») becomes since and until when none is given and an answer lies
+    within it; undated passages then stay. since="0001", until="9999" takes it off.
 
     Raises UsageError for an argument that makes no sense, IndexMissing, IndexDamaged, IndexMismatch, ModelError.
     """
@@ -115,14 +123,36 @@ def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until
     if first and last and first > last:
         raise UsageError(f"No day lies between since {first} and until {last}. Swap them.")
     opened = open_index(index, encoder)
-    language = language_of(text)
+    understood = understand(text, today=date.today())
     posed = asked(text, opened.encoder)
-    ranking = rank(opened, posed, language, allowed(opened, first, last, file))
-    confidence = _confidence(opened, language, ranking)
-    left_out = len(opened.store.undated_rows(file)) if first or last else 0
-    return Answer(question.encode("utf-8", "replace").decode(), confidence >= 0.5, round(confidence, 3),
+    ranking = rank(opened, posed, understood.language, allowed(opened, first, last, file))
+    phrase = None
+    if since is None and until is None and understood.phrase:
+        within = _within(opened, posed, understood, file, ranking)
+        if within:
+            ranking, first, last, phrase = within, understood.since, understood.until, understood.phrase
+    confidence = _confidence(opened, understood.language, ranking)
+    left_out = len(opened.store.undated_rows(file)) if (first or last) and phrase is None else 0
+    return Answer(question.encode("utf-8", "replace").decode(), confidence >= _ANSWERED, round(confidence, 3),
                   first.isoformat() if first else None, last.isoformat() if last else None,
-                  opened.manifest.generation, _hits(opened, posed, ranking, k), left_out)
+                  opened.manifest.generation, _hits(opened, posed, ranking, k), left_out, phrase)
+
+
+def _within(index: Index, question: Asked, understood: Understood, file: str | None,
+            everywhere: Ranking) -> Ranking | None:
+    """The ranking within the period that the question names and among undated passages, if an answer is there that
+    is not much worse than any outside; None if not. «En février 2022» may say when an article appeared or when
+    something happened that a later or an undated article tells of: a filter nobody set must not hide the answer."""
+    dated = allowed(index, understood.since, understood.until, file)
+    undated = index.store.undated_rows(file)
+    inside = rank(index, question, understood.language,
+                  undated if dated is None else np.union1d(dated, undated).astype(np.int64))
+    scores = inside.scores - _UNDATED * np.isin(inside.rows, undated)
+    order = np.lexsort((inside.rows, -scores))
+    inside = Ranking(inside.rows[order], scores[order], inside.vector[order], inside.lexical[order])
+    if not len(inside.rows) or _confidence(index, understood.language, inside) < _ANSWERED:
+        return None
+    return inside if float(everywhere.scores[0]) - float(inside.scores[0]) <= _MUCH_BETTER else None
 
 
 def retrieve(question: str, k: int = LIMIT, *, since: str | date | None = None, until: str | date | None = None,

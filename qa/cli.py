@@ -213,6 +213,9 @@ def _print_answer(answer: Answer) -> None:
         start, end = hit.answer_start - hit.start, hit.answer_end - hit.start
         print(f"{_printable(hit.text[:start])}{left}{_printable(hit.text[start:end])}{right}"
               f"{_printable(hit.text[end:])}")
+    if answer.phrase:
+        print(f"\n{dim}Published from {answer.since or 'the beginning'} to {answer.until or 'today'}, as the question"
+              f" says ({_printable(answer.phrase)!r}). Everything: --since 0001 --until 9999{plain}")
     if answer.undated:
         print(f"\n{dim}{_count(answer.undated, 'undated passage')} left out by the dates.{plain}")
 
