@@ -26,6 +26,7 @@ from qa.closeness import Scores, asked
 from qa.evaluation import Question, read_questions
 from qa.index import Index, open_index
 from qa.questions import language_of
+from qa.recipe import PASSAGE_SIZE
 from qa.retrieval import Ranking, rank
 
 FOLDERS = ("xquad-en", "xquad-es", "piaf-fr", "news-en")
@@ -50,7 +51,8 @@ def ways(ranking: Ranking) -> dict[str, Scores]:
 def measured(index: Index, questions: list[Question], prefix: str) -> dict[str, float]:
     runs: dict[str, list[ScoredDoc]] = {}
     for number, question in enumerate(questions):
-        ranking = rank(index, asked(question.q, index.encoder), language_of(question.q))
+        language = language_of(question.q)
+        ranking = rank(index, asked(question.q, index.encoder, language), language)
         files = [passage.file for passage in index.store.passages(ranking.rows.tolist())]
         for way, scores in ways(ranking).items():
             best: dict[str, float] = {}
@@ -61,7 +63,7 @@ def measured(index: Index, questions: list[Question], prefix: str) -> dict[str, 
     return {way: 100 * ir_measures.calc_aggregate([nDCG @ 10], qrels, run)[nDCG @ 10] for way, run in runs.items()}
 
 
-def tables(evaluation: Path, limit: int) -> Iterator[tuple[str, str, int, dict[str, float]]]:
+def tables(evaluation: Path, limit: int, size: int = PASSAGE_SIZE) -> Iterator[tuple[str, str, int, dict[str, float]]]:
     questions = {name: read_questions(evaluation / name / "questions.jsonl") for name in FOLDERS}
 
     def asked_of(name: str) -> Iterator[tuple[str, list[Question]]]:
@@ -71,13 +73,13 @@ def tables(evaluation: Path, limit: int) -> Iterator[tuple[str, str, int, dict[s
 
     for name in FOLDERS:
         with tempfile.TemporaryDirectory() as folder:
-            qa.rebuild(evaluation / name / "articles", index=folder)
+            qa.rebuild(evaluation / name / "articles", index=folder, passage_size=size)
             for language, listed in asked_of(name):
                 yield name, language, len(listed), measured(open_index(folder), listed, "")
     with tempfile.TemporaryDirectory() as mixed, tempfile.TemporaryDirectory() as folder:
         for name in MIXED:
             shutil.copytree(evaluation / name / "articles", Path(mixed, name))
-        qa.rebuild(mixed, index=folder)
+        qa.rebuild(mixed, index=folder, passage_size=size)
         for name in MIXED:
             for language, listed in asked_of(name):
                 yield f"mixed: {name}", language, len(listed), measured(open_index(folder), listed, f"{name}/")

@@ -99,12 +99,13 @@ class Answer:
 
 
 def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until: str | date | None = None,
-        file: str | None = None, index: str | os.PathLike[str] = "index",
+        file: str | None = None, repetitions: bool = False, index: str | os.PathLike[str] = "index",
         encoder: Encoder | None = None) -> Answer:
     """Asks the articles of `index` a question in any language.
 
     k: at most so many hits. since, until: only passages published within, inclusive ("2022", "2022-09",
-    "2022-09-15" or a date). file: only files whose path matches this glob ("2022/*.txt"). The index stays open
+    "2022-09-15" or a date). file: only files whose path matches this glob ("2022/*.txt").
+    repetitions: passages that tell the same each make a hit, rather than one hit with `more`. The index stays open
     between calls, and a rebuild is noticed. `encoder` stands in for the one the index names.
 
     A period that the question itself names («en 2022») becomes since and until when none is given and an answer lies
@@ -124,7 +125,7 @@ def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until
         raise UsageError(f"No day lies between since {first} and until {last}. Swap them.")
     opened = open_index(index, encoder)
     understood = understand(text, today=date.today())
-    posed = asked(text, opened.encoder)
+    posed = asked(text, opened.encoder, understood.language)
     ranking = rank(opened, posed, understood.language, allowed(opened, first, last, file))
     phrase = None
     if since is None and until is None and understood.phrase:
@@ -135,7 +136,7 @@ def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until
     left_out = len(opened.store.undated_rows(file)) if (first or last) and phrase is None else 0
     return Answer(question.encode("utf-8", "replace").decode(), confidence >= _ANSWERED, round(confidence, 3),
                   first.isoformat() if first else None, last.isoformat() if last else None,
-                  opened.manifest.generation, _hits(opened, posed, ranking, k), left_out, phrase)
+                  opened.manifest.generation, _hits(opened, posed, ranking, k, repetitions), left_out, phrase)
 
 
 def _within(index: Index, question: Asked, understood: Understood, file: str | None,
@@ -180,9 +181,10 @@ def _check_glob(file: str) -> None:
 # --- hits ---------------------------------------------------------------------------------------------------
 
 
-def _hits(index: Index, question: Asked, ranking: Ranking, k: int) -> tuple[Hit, ...]:
-    groups = _groups(index.store, ranking, k)
+def _hits(index: Index, question: Asked, ranking: Ranking, k: int, repetitions: bool) -> tuple[Hit, ...]:
+    groups = _groups(index.store, ranking, k, repetitions)
     marked = _answering(index, question, [passage for _, passage, _ in groups])
+    wanted = frozenset(question.words)
     hits: list[Hit] = []
     for (position, passage, others), (start, end) in zip(groups, marked, strict=True):
         published = passage.published
@@ -191,22 +193,23 @@ def _hits(index: Index, question: Asked, ranking: Ranking, k: int) -> tuple[Hit,
             published.evidence if published else None, passage.title, passage.language, passage.text, passage.start,
             passage.end, passage.text[start:end], passage.start + start, passage.start + end,
             round(float(ranking.scores[position]), 6), round(float(ranking.vector[position]), 6),
-            round(float(ranking.lexical[position]), 6), _matched(passage.text, question.words),
+            round(float(ranking.lexical[position]), 6), _matched(passage.text, wanted),
             tuple(Place(other.file, other.published.date if other.published else None, other.start, other.end)
                   for other in others)))
     return tuple(hits)
 
 
-def _groups(store: Store, ranking: Ranking, k: int) -> list[tuple[int, Passage, list[Passage]]]:
+def _groups(store: Store, ranking: Ranking, k: int, repetitions: bool) -> list[tuple[int, Passage, list[Passage]]]:
     """The k best passages that tell different things: (position in the ranking, passage, its repetitions).
 
-    Of passages that repeat each other the earliest published is shown, in the place of the best.
+    Of passages that repeat each other the earliest published is shown, in the place of the best; with `repetitions`
+    each stands for itself.
     """
     groups: list[tuple[int, list[Passage], set[str]]] = []
     looked_at = ranking.rows[: 4 * k + 20]
     for position, passage in enumerate(store.passages(looked_at.tolist())):
         words = set(tokens(passage.text))
-        same = next((group for group in groups if _repeats(words, group[2])), None)
+        same = None if repetitions else next((group for group in groups if _repeats(words, group[2])), None)
         if same:
             same[1].append(passage)
         elif len(groups) < k:
@@ -243,8 +246,7 @@ def _answering(index: Index, question: Asked, passages: Sequence[Passage]) -> li
     return chosen
 
 
-def _matched(text: str, words: Sequence[str]) -> tuple[str, ...]:
-    wanted = set(words)
+def _matched(text: str, wanted: frozenset[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text[start:end] for word, start, end in token_spans(text) if word in wanted))
 
 
@@ -252,18 +254,22 @@ def _matched(text: str, words: Sequence[str]) -> tuple[str, ...]:
 
 # Logistic regression over how far the best passage rises above what unrelated questions reach in the same index
 # (see qa/background.py), in spreads; fitted by `python -m training.confidence`.
-_INTERCEPT, _WEIGHTS = -0.679, (0.667, 0.889)
+_INTERCEPT, _WEIGHTS = -0.679, (0.667, 0.889, 0.667, 0.889, 0.0)
 _SMALLEST_SPREAD = (0.05, 0.10)  # cosine, coverage: below this, differences are noise
 
 
 def features(index: Index, language: str, ranking: Ranking) -> list[float]:
     """How far the best passage's cosine and coverage rise above what unrelated questions of the same language reach
-    in the same index, in spreads. `language` is the question's."""
+    in the same index, in spreads: two figures for a passage in the question's language, two for one in another, and
+    which of the two it is. `language` is the question's."""
     if not len(ranking.rows):
-        return [0.0, 0.0]
+        return [0.0] * 5
     cosine, cosine_spread, covered, covered_spread = expected(index.manifest.background, language, ANY)
-    return [(float(ranking.vector[0]) - cosine) / max(cosine_spread, _SMALLEST_SPREAD[0]),
+    rise = [(float(ranking.vector[0]) - cosine) / max(cosine_spread, _SMALLEST_SPREAD[0]),
             (float(ranking.lexical[0]) - covered) / max(covered_spread, _SMALLEST_SPREAD[1])]
+    if index.store.languages_of(ranking.rows[:1])[0] == language:
+        return [*rise, 0.0, 0.0, 0.0]
+    return [0.0, 0.0, *rise, 1.0]
 
 
 def _confidence(index: Index, language: str, ranking: Ranking) -> float:

@@ -3,21 +3,18 @@
 A cosine of 0.5 means one thing in five articles and another in 50,000; one thing for a French question over French
 articles, another for a Russian one; and it differs from model to model. In a folder of several languages, passages in
 the question's own language come closer than others whatever they say, because they share its little words. So every
-index measures, when it is built, how close the questions of background.json, which are about everyday life, come to
+index measures, when it is built, how close unrelated questions (qa/unrelated.py) come to
 its passages, for each pair of languages. What a real question reaches is read on that scale.
 """
 
 from __future__ import annotations
-
-import json
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 
 from qa.closeness import Meter, asked
 from qa.encoder import Encoder
 from qa.store import Rows, Store
+from qa.unrelated import questions
 
 ANY = "any"  # stands for all languages together
 
@@ -30,13 +27,6 @@ _FEWEST = 0.02  # of all passages: a language with fewer counts only among all o
 # spread]; spread: 1.4826 × the median absolute deviation, which the few questions that a folder does answer leave
 # alone (Rousseeuw & Croux 1993)
 Background = dict[str, dict[str, list[float]]]
-
-
-@cache
-def questions() -> dict[str, list[str]]:
-    """The unrelated questions by language; the same meanings in each."""
-    loaded = json.loads(Path(__file__).with_name("background.json").read_text("utf-8"))
-    return {str(language): [str(question) for question in listed] for language, listed in loaded.items()}
 
 
 def background(store: Store, encoder: Encoder) -> Background:
@@ -53,7 +43,7 @@ def background(store: Store, encoder: Encoder) -> Background:
     for language, listed in questions().items():
         own = measured.setdefault(language, {group: [] for group in groups})
         for text in listed if encoder.light else listed[:_ASKED_SLOWLY]:
-            question = asked(text, encoder)
+            question = asked(text, encoder, language)
             by_words, _ = store.lexical.search(question.words, _NEAREST_BY_WORDS)
             found = np.unique(np.concatenate([by_words, *(store.nearest(question.vector, _NEAREST, rows)[0]
                                                           for rows in groups.values())]))

@@ -17,7 +17,7 @@ from qa.background import background
 from qa.encoder import Encoder, Vectors
 from qa.errors import IndexProblem, Unreadable, UsageError
 from qa.passages import Passage, passages
-from qa.recipe import Recipe
+from qa.recipe import PASSAGE_SIZE, Recipe
 from qa.store import Store, Writer, document
 
 _BATCH = 1_024  # passages: embedded at once, and about as many held in memory
@@ -74,27 +74,27 @@ class _Ready:
 
 def rebuild(folder: str | os.PathLike[str] = "seeds", *, index: str | os.PathLike[str] = "index",
             model: str | None = None, full: bool = False, progress: Callable[[Progress], None] | None = None,
-            encoder: Encoder | None = None) -> Report:
+            encoder: Encoder | None = None, passage_size: int = PASSAGE_SIZE) -> Report:
     """Reads every article below `folder` and makes it the next generation of the index.
 
     Passages of unchanged files are taken over from the generation before, unless `full`, or the model or the
     reading rules have changed. When nothing has changed at all, the generation stays. `model` names any
-    sentence-transformers model (None: the shipped one); `encoder` gives one already loaded instead. The old
-    generation answers until the new one is complete; an exception raised by `progress` cancels without a trace.
+    sentence-transformers model (None: the shipped one); `encoder` gives one already loaded instead. `passage_size`
+    is in characters. The old generation answers until the new one is complete; an exception raised by `progress` cancels without a trace.
 
     Raises UsageError (no such folder), ModelError, IndexBusy. Files that cannot be read are in the report.
     """
-    return _rebuild(Path(folder), Path(index), model, full, progress or (lambda _: None), encoder)
+    return _rebuild(Path(folder), Path(index), model, full, progress or (lambda _: None), encoder, passage_size)
 
 
 def _rebuild(folder: Path, where: Path, model: str | None, full: bool, progress: Callable[[Progress], None],
-             chosen: Encoder | None) -> Report:
+             chosen: Encoder | None, passage_size: int) -> Report:
     began = time.perf_counter()
     found, refused = articles.scan(folder)
     if where.exists() and not where.is_dir():
         raise UsageError(f"{where} is a file, not a folder for an index. Choose another with --index")
     chosen = chosen or encoder.load(model)
-    recipe = Recipe(chosen.name, chosen.fingerprint, chosen.dimension)
+    recipe = Recipe(chosen.name, chosen.fingerprint, chosen.dimension, passage_size)
     with index.building(where) as aside, contextlib.ExitStack() as closing:
         before = _before(where, recipe) if not full else None
         if before:
@@ -104,7 +104,7 @@ def _rebuild(folder: Path, where: Path, model: str | None, full: bool, progress:
         try:
             embedded = reused = changed = 0
             undated = 0
-            for ready, fresh in _embedded(_read(folder, found, refused, before, progress), chosen):
+            for ready, fresh in _embedded(_read(folder, found, refused, before, recipe, progress), chosen):
                 writer.add(ready.found, ready.sha256, ready.article, ready.passages,
                            ready.vectors if ready.vectors is not None else chosen.encode_passages([]))
                 embedded += len(ready.passages) if fresh else 0
@@ -159,7 +159,7 @@ def _before(where: Path, recipe: Recipe) -> _Before | None:
 
 
 def _read(folder: Path, found: list[Found], refused: list[tuple[str, str]], before: _Before | None,
-          progress: Callable[[Progress], None]) -> Iterator[_Ready]:
+          recipe: Recipe, progress: Callable[[Progress], None]) -> Iterator[_Ready]:
     """The articles of the folder in order; what cannot be read is added to `refused`."""
     known = before.store.known() if before else {}
     for number, one in enumerate(found):
@@ -184,7 +184,7 @@ def _read(folder: Path, found: list[Found], refused: list[tuple[str, str]], befo
         except Unreadable as error:
             refused.append((one.file, str(error)))
         else:
-            yield _Ready(one, hashlib.sha256(data).hexdigest(), article, passages(article), None)
+            yield _Ready(one, hashlib.sha256(data).hexdigest(), article, passages(article, recipe.passage_size), None)
     progress(Progress("reading", len(found), len(found), ""))
 
 

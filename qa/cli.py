@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--since", metavar="DATE", help="published on or after: 2022, 2022-09 or 2022-09-15")
     one.add_argument("--until", metavar="DATE", help="published on or before, inclusive")
     one.add_argument("--file", metavar="GLOB", help="only files whose path matches, such as '2022/*.txt'")
+    one.add_argument("--all", action="store_true", help="show repetitions too: the same text in several places")
     one.add_argument("--json", action="store_true", help="print one JSON object")
 
     one = command("serve", _serve, "Open the page.")
@@ -120,7 +121,7 @@ def _ask(given: argparse.Namespace) -> int:
     from qa.answers import ask
 
     answer = ask(given.question, k=given.limit, since=given.since, until=given.until, file=given.file,
-                 index=given.index)
+                 repetitions=given.all, index=given.index)
     if given.json:
         _print_json(answer.to_dict())
     else:
@@ -165,15 +166,16 @@ def _status(given: argparse.Namespace) -> int:
 
 
 def _evaluate(given: argparse.Namespace) -> int:
-    from qa.evaluation import evaluate, read_questions, table
+    from qa.evaluation import figures, matrix, pose, read_questions, table
 
     questions = read_questions(given.questions)
     with _counter("Asking", len(questions)) as show:
-        figures = evaluate(questions, index=given.index, progress=show)
+        posed = pose(questions, index=given.index, progress=show)
+    groups, by_language = figures(posed), matrix(posed, index=given.index)
     if given.json:
-        _print_json({group: values.to_dict() for group, values in figures.items()})
+        _print_json({**{group: values.to_dict() for group, values in groups.items()}, "matrix": by_language})
     else:
-        print(table(figures))
+        print(table(groups, by_language))
     return DONE
 
 

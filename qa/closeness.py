@@ -11,6 +11,7 @@ from qa.encoder import Encoder, Vectors
 from qa.passages import Passage
 from qa.sentences import spans
 from qa.store import Rows, Store
+from qa.unrelated import little_words
 from qa.words import tokens
 
 Scores = NDArray[np.float32]
@@ -24,12 +25,15 @@ class Asked:
 
     text: str
     vector: Vectors         # (dimension,), unit
-    words: tuple[str, ...]  # folded
+    words: tuple[str, ...]  # folded, without those that any question has
 
 
-def asked(question: str, encoder: Encoder) -> Asked:
-    """Embeds a question and folds its words."""
-    return Asked(question, encoder.encode_question(question), tuple(tokens(question)))
+def asked(question: str, encoder: Encoder, language: str) -> Asked:
+    """Embeds a question and folds its words. `language` is the question's: its little words are left out, unless it
+    has no others."""
+    words = tuple(tokens(question))
+    return Asked(question, encoder.encode_question(question),
+                 tuple(word for word in words if word not in little_words(language)) or words)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any
 from qa.answers import Answer, Hit, ask
 from qa.encoder import Encoder
 from qa.errors import UsageError
+from qa.index import open_index
 
 _DEPTH = 10     # hits looked at: nDCG@10 and recall@10 need no more
 _ASKED = 60     # passages asked for, so that ten different files are among them
@@ -55,7 +56,9 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Posed:
+    """A question and what came back."""
+
     question: Question
     answer: Answer
     right: tuple[bool, ...]  # of each of the hits that count, best first
@@ -112,26 +115,51 @@ def _ranked(question: Question, hits: Sequence[Hit]) -> tuple[bool, ...]:
     return tuple(right)
 
 
-def evaluate(questions: Iterable[Question], *, index: str | os.PathLike[str] = "index",
-             encoder: Encoder | None = None,
-             progress: Callable[[int], None] | None = None) -> dict[str, Figures]:
-    """Asks every question; the figures of all of them under "all", then of each question language.
-
-    nDCG@10, MRR and recall@k come from ir_measures (one relevant passage a question: the best that is right).
-    """
-    asked: list[_Asked] = []
+def pose(questions: Iterable[Question], *, index: str | os.PathLike[str] = "index", encoder: Encoder | None = None,
+         progress: Callable[[int], None] | None = None) -> list[Posed]:
+    """Asks every question. `progress` is told how many have been asked."""
+    posed: list[Posed] = []
     for number, question in enumerate(questions):
         answer = ask(question.q, k=_ASKED if question.answer is None else _DEPTH, index=index, encoder=encoder)
         right = _ranked(question, answer.hits) if question.file is not None else ()
-        asked.append(_Asked(question, answer, right))
+        posed.append(Posed(question, answer, right))
         if progress:
             progress(number + 1)
-    languages = sorted({one.question.lang for one in asked})
-    return {_ALL: _figures(asked)} | {
-        language: _figures([one for one in asked if one.question.lang == language]) for language in languages}
+    return posed
 
 
-def _figures(asked: Sequence[_Asked]) -> Figures:
+def figures(posed: Sequence[Posed]) -> dict[str, Figures]:
+    """The figures of all questions under "all", then of each question language.
+
+    nDCG@10, MRR and recall@k come from ir_measures (one relevant passage a question: the best that is right).
+    """
+    languages = sorted({one.question.lang for one in posed})
+    return {_ALL: _figures(posed)} | {
+        language: _figures([one for one in posed if one.question.lang == language]) for language in languages}
+
+
+def matrix(posed: Sequence[Posed], *, index: str | os.PathLike[str] = "index",
+           encoder: Encoder | None = None) -> dict[str, dict[str, float | None]]:
+    """Recall@5 by question language, then by the language of the article that answers (None: no such question)."""
+    written = open_index(index, encoder).store.languages_of_files()
+    cells: dict[str, dict[str, list[bool]]] = {}
+    for one in posed:
+        if one.question.file is not None:
+            language = next((written[file] for file in written if file.startswith(one.question.file)), "und")
+            cells.setdefault(one.question.lang, {}).setdefault(language, []).append(any(one.right[:5]))
+    columns = sorted({language for row in cells.values() for language in row})
+    return {asked_in: {language: _share(cells[asked_in].get(language, [])) for language in columns}
+            for asked_in in sorted(cells)}
+
+
+def evaluate(questions: Iterable[Question], *, index: str | os.PathLike[str] = "index",
+             encoder: Encoder | None = None,
+             progress: Callable[[int], None] | None = None) -> dict[str, Figures]:
+    """`pose` and `figures` in one."""
+    return figures(pose(questions, index=index, encoder=encoder, progress=progress))
+
+
+def _figures(asked: Sequence[Posed]) -> Figures:
     answerable = [one for one in asked if one.question.file is not None]
     named = [one for one in answerable if one.question.answer is not None]
     unanswerable = [one for one in asked if one.question.file is None]
@@ -151,7 +179,7 @@ def _share(truths: Iterable[bool]) -> float | None:
     return round(sum(listed) / len(listed), 4) if listed else None
 
 
-def _measures(answerable: Sequence[_Asked]) -> list[float | None]:
+def _measures(answerable: Sequence[Posed]) -> list[float | None]:
     """nDCG@10, MRR, recall@1, @3, @5 and @10."""
     if not answerable:
         return [None] * 6
@@ -169,17 +197,26 @@ def _measures(answerable: Sequence[_Asked]) -> list[float | None]:
     return [round(float(totals[measure]), 4) for measure in measures]
 
 
-def table(figures: dict[str, Figures]) -> str:
-    """The figures as a table to read, one row a group of questions."""
+def table(figures: dict[str, Figures], by_language: dict[str, dict[str, float | None]] | None = None) -> str:
+    """The figures as a table to read, one row a group of questions, and the matrix below it."""
     names = {"questions": "questions", "ndcg_10": "nDCG@10", "mrr": "MRR", "recall_1": "R@1", "recall_3": "R@3",
              "recall_5": "R@5", "recall_10": "R@10", "answer_hit_1": "answer@1", "answer_hit_3": "answer@3",
              "answer_hit_5": "answer@5", "sentence": "sentence", "date_accuracy": "dates",
              "false_answers": "false answers", "false_refusals": "false refusals"}
-    rows = [["", *names.values()]]
-    for group, values in figures.items():
-        cells = [getattr(values, name) for name in names]
-        rows.append([group, *("–" if cell is None else (str(cell) if isinstance(cell, int) else f"{cell:.3f}")
-                              for cell in cells)])
+    text = _aligned([["", *names.values()], *([group, *(_cell(getattr(values, name)) for name in names)]
+                                              for group, values in figures.items())])
+    if by_language:
+        columns = list(next(iter(by_language.values())))
+        text += "\n\n" + _aligned([["R@5, asked in \\ article in", *columns], *(
+            [language, *(_cell(row[column]) for column in columns)] for language, row in by_language.items())])
+    return text
+
+
+def _cell(value: float | None) -> str:
+    return "–" if value is None else (str(value) if isinstance(value, int) else f"{value:.3f}")
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join("  ".join(cell.ljust(width) if column == 0 else cell.rjust(width)
                                for column, (cell, width) in enumerate(zip(row, widths, strict=True)))

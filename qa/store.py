@@ -236,6 +236,10 @@ class Store:
         """The language of each of these rows' articles."""
         return [passage.language for passage in self.passages(rows.tolist())]
 
+    def languages_of_files(self) -> dict[str, str]:
+        """The language of every article by its file."""
+        return dict(self._database.execute("SELECT file, language FROM articles ORDER BY file"))
+
     def languages(self) -> dict[str, int]:
         """How many articles there are in each language, most first."""
         return dict(self._database.execute("SELECT language, count(*) FROM articles GROUP BY language"

@@ -465,7 +465,7 @@ def test_evaluate_prints_figures_in_all_and_by_language(tmp_path: Path, run: Her
     code, out, err = run("evaluate", str(path), "--json")
     assert (code, err) == (0, "")
     figures = json.loads(out)
-    assert list(figures) == ["all", "en", "ru"]
+    assert list(figures) == ["all", "en", "ru", "matrix"]
     assert {
         name: figures["all"][name]
         for name in (
