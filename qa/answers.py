@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from qa.passages import Passage
 from qa.questions import Understood, understand
 from qa.retrieval import Ranking, allowed, rank
 from qa.store import Store
-from qa.words import token_spans, tokens
+from qa.words import terms, token_spans, tokens
 
 LIMIT = 5           # hits: what fits on one screen
 _MOST = 1_000       # hits in one answer
@@ -233,10 +234,11 @@ def _answering(index: Index, question: Asked, passages: Sequence[Passage]) -> li
     texts = [passage.text[start:end] for passage, spans in zip(passages, found, strict=True) for start, end in spans]
     if not texts:
         return []
-    ceiling = index.store.lexical.ceiling(question.words) or 1.0
-    wanted = {word: index.store.lexical.ceiling([word]) / ceiling for word in set(question.words)}
-    shared = np.array([sum(wanted[word] for word in wanted.keys() & set(tokens(text))) for text in texts])
-    merits = index.encoder.encode_passages(texts) @ question.vector + _SENTENCE_WORDS * shared
+    rarity = index.store.lexical.rarity(question.words)
+    ceiling = sum(rarity.values()) or 1.0
+    shared = np.array([sum(rarity[term] for term in rarity.keys() & set(chain.from_iterable(map(terms, tokens(text)))))
+                       for text in texts])
+    merits = index.encoder.encode_passages(texts) @ question.vector + _SENTENCE_WORDS * shared / ceiling
     merits -= _HEADING * np.array([text[-1] not in _ENDS for text in texts])
     chosen: list[tuple[int, int]] = []
     cursor = 0

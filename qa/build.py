@@ -80,7 +80,8 @@ def rebuild(folder: str | os.PathLike[str] = "seeds", *, index: str | os.PathLik
     Passages of unchanged files are taken over from the generation before, unless `full`, or the model or the
     reading rules have changed. When nothing has changed at all, the generation stays. `model` names any
     sentence-transformers model (None: the shipped one); `encoder` gives one already loaded instead. `passage_size`
-    is in characters. The old generation answers until the new one is complete; an exception raised by `progress` cancels without a trace.
+    is in characters. The old generation answers until the new one is complete; an exception raised by `progress`
+    cancels without a trace.
 
     Raises UsageError (no such folder), ModelError, IndexBusy. Files that cannot be read are in the report.
     """

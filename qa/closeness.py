@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from qa.passages import Passage
 from qa.sentences import spans
 from qa.store import Rows, Store
 from qa.unrelated import little_words
-from qa.words import tokens
+from qa.words import terms, tokens
 
 Scores = NDArray[np.float32]
 
@@ -37,12 +38,25 @@ def asked(question: str, encoder: Encoder, language: str) -> Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """A passage cut into its sentences."""
+
+    spans: tuple[tuple[int, int], ...]  # start and end, characters of the passage
+    terms: tuple[frozenset[str], ...]   # of each sentence, see words.terms
+    vectors: Vectors | None             # unit rows, one a sentence; None where the encoder is not light
+
+
+@dataclass(frozen=True, slots=True)
 class Meter:
-    """Measures closeness in one store with one encoder, and remembers the sentences it has seen."""
+    """Measures closeness in one store with one encoder, and remembers the sentences it has seen.
+
+    A passage is as close as the mean of itself and its closest sentence, by meaning as by words: over many words an
+    average blurs what one sentence says, most of all for a question in another language (`python -m bench.fusion`).
+    """
 
     store: Store
     encoder: Encoder
-    _sentences: dict[int, tuple[tuple[tuple[int, int], ...], Vectors]] = field(default_factory=dict)
+    _cuts: dict[int, Cut] = field(default_factory=dict)
 
     def candidates(self, question: Asked, k: int, rows: Rows | None = None) -> Rows:
         """The rows that either side finds among its best k, ascending."""
@@ -52,41 +66,43 @@ class Meter:
 
     def cosines(self, question: Asked, rows: Rows) -> Scores:
         """The cosine of the question with each passage; with a light encoder the mean of that and of the cosine
-        with the passage's closest sentence: an average over many words blurs what one sentence says, most of all
-        for a question in another language (`python -m bench.fusion`)."""
+        with the passage's closest sentence."""
         whole = self.store.vectors(rows) @ question.vector
-        if not self.encoder.light or not len(rows):
-            return np.asarray(whole, np.float32)
-        closest = [float((vectors @ question.vector).max()) for _, vectors in self.sentences(rows)]
-        return np.asarray((whole + np.array(closest, np.float32)) / 2, np.float32)
+        closest = [float((cut.vectors @ question.vector).max()) for cut in self.cuts(rows) if cut.vectors is not None]
+        return np.asarray((whole + np.array(closest)) / 2 if closest else whole, np.float32)
 
     def coverage(self, question: Asked, rows: Rows) -> Scores:
-        """BM25 as a share of what a passage of average length would get that held each word of the question once:
-        about 1 when all the words stand in a passage, near 0 when the question is in another language.
+        """How much of the question's words each passage holds: about 1 when it holds all of them in one sentence,
+        near 0 when the question is in another language.
 
-        A word that stands nowhere counts as the rarest, so that a question is not taken for found because two of
-        its words are.
+        The mean of BM25, as a share of what a passage of average length would get that held each word once, and of
+        the share of the words' rarity that the best sentence holds. A word that stands nowhere counts as the rarest,
+        so that a question is not taken for found because two of its words are.
         """
-        ceiling = self.store.lexical.ceiling(question.words)
-        scores = self.store.lexical.scores(question.words, rows)
-        return np.asarray(scores / ceiling if ceiling else np.zeros(len(rows)), np.float32)
+        rarity = self.store.lexical.rarity(question.words)
+        ceiling = sum(rarity.values())
+        if not ceiling:
+            return np.zeros(len(rows), np.float32)
+        whole = self.store.lexical.scores(question.words, rows)
+        closest = [max(sum(rarity[term] for term in rarity.keys() & terms) for terms in cut.terms)
+                   for cut in self.cuts(rows)]
+        return np.asarray((whole + np.array(closest)) / (2 * ceiling), np.float32)
 
-    def sentences(self, rows: Rows) -> list[tuple[tuple[tuple[int, int], ...], Vectors]]:
-        """For each row its sentences, as (start, end) characters of the passage, and their unit vectors."""
-        known = self._sentences
+    def cuts(self, rows: Rows) -> list[Cut]:
+        """The sentences of each of these rows."""
+        known = self._cuts
         fresh = [int(row) for row in rows if int(row) not in known]
-        found: dict[int, tuple[tuple[tuple[int, int], ...], Vectors]] = {}
-        texts: list[str] = []
-        cut: list[tuple[int, tuple[tuple[int, int], ...]]] = []
-        for row, passage in zip(fresh, self.store.passages(fresh), strict=True):
-            where = sentence_spans(passage)
-            cut.append((row, where))
-            texts.extend(passage.text[start:end] for start, end in where)
-        vectors = self.encoder.encode_passages(texts)
+        passages = self.store.passages(fresh)
+        spans = [sentence_spans(passage) for passage in passages]
+        texts = [passage.text[start:end] for passage, own in zip(passages, spans, strict=True) for start, end in own]
+        vectors = self.encoder.encode_passages(texts) if self.encoder.light else None
+        found: dict[int, Cut] = {}
         cursor = 0
-        for row, where in cut:
-            found[row] = (where, vectors[cursor : cursor + len(where)])
-            cursor += len(where)
+        for row, own in zip(fresh, spans, strict=True):
+            part = slice(cursor, cursor + len(own))
+            words = (chain.from_iterable(map(terms, tokens(text))) for text in texts[part])
+            found[row] = Cut(own, tuple(map(frozenset, words)), None if vectors is None else vectors[part])
+            cursor = part.stop
         result = [found[int(row)] if int(row) in found else known[int(row)] for row in rows]
         if len(known) + len(found) > _REMEMBERED:
             known.clear()

@@ -60,15 +60,11 @@ class Lexical:
             self._numbers = self._index.vocab_dict
             self._lists = np.asarray(self._index.scores["indptr"])
 
-    def _known(self, words: Iterable[str]) -> tuple[list[int], float]:
-        """The terms of the question's words that stand somewhere, as bm25s numbers them, and the sum of the rarity
-        of all of them, those that stand nowhere too."""
+    def _asked(self, words: Iterable[str]) -> list[tuple[int, str]]:
+        """How often each term of the question's words stands, and the term: rarest first, then those of no text."""
         asked = dict.fromkeys(chain.from_iterable(map(terms, dict.fromkeys(words))))
-        # terms that stand nowhere come last: a long question must not lose to them those that it is found by
-        rarest = sorted(((self._frequency(term), place, term) for place, term in enumerate(asked)),
-                        key=lambda one: (one[0] == 0, one))[:TERMS_A_QUESTION]
-        whole = sum(log1p((self.count - frequency + 0.5) / (frequency + 0.5)) for frequency, _, _ in rarest)
-        return [self._numbers[term] for frequency, _, term in rarest if frequency], whole
+        rarest = sorted((self._frequency(term) or self.count + 1, place, term) for place, term in enumerate(asked))
+        return [(frequency % (self.count + 1), term) for frequency, _, term in rarest[:TERMS_A_QUESTION]]
 
     def _frequency(self, term: str) -> int:
         number = self._numbers.get(term)
@@ -78,13 +74,15 @@ class Lexical:
         """In how many texts each word stands, 0 for one that stands nowhere."""
         return {word: self._frequency(word) for word in words}
 
-    def ceiling(self, words: Iterable[str]) -> float:
-        """The sum of the rarity of the words' terms; one that stands nowhere counts as the rarest."""
-        return self._known(words)[1]
+    def rarity(self, words: Iterable[str]) -> dict[str, float]:
+        """The weight of each term of the words: the fewer texts hold it the greater, greatest for one that none
+        holds."""
+        return {term: log1p((self.count - frequency + 0.5) / (frequency + 0.5))
+                for frequency, term in self._asked(words)}
 
     def _all(self, words: Iterable[str]) -> Scores:
         """The score of every text, (count,)."""
-        numbers, _ = self._known(words)
+        numbers = [self._numbers[term] for frequency, term in self._asked(words) if frequency]
         if not numbers:
             return np.zeros(self.count, np.float32)
         return np.asarray(self._index.get_scores_from_ids(numbers) * (K1 + 1), np.float32)
