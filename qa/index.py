@@ -20,7 +20,7 @@ from qa.closeness import Meter
 from qa.encoder import Encoder, load
 from qa.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing, ModelError
 from qa.recipe import FORMAT, Recipe
-from qa.store import MANIFEST, Store
+from qa.store import MANIFEST, Store, writing
 
 # Every file beside the generations is named here and nowhere else.
 CURRENT = "CURRENT"  # {"generation": number, "manifest": SHA-256 of its manifest}
@@ -244,7 +244,11 @@ def checksums(folder: Path) -> dict[str, dict[str, Any]]:
 
 def switch(index: str | os.PathLike[str], aside: Path, manifest: Manifest) -> None:
     """Makes the complete generation in `aside` the current one, in one step, and removes the oldest ones."""
-    where = Path(index)
+    with writing(aside):
+        _switch(Path(index), aside, manifest)
+
+
+def _switch(where: Path, aside: Path, manifest: Manifest) -> None:
     data = manifest.to_json().encode("utf-8")
     (aside / MANIFEST).write_bytes(data)
     for path in sorted(aside.rglob("*")):

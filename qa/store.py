@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from qa.articles import Article, Found
 from qa.dates import Dated, Section, bounds
 from qa.encoder import Vectors
-from qa.errors import IndexDamaged
+from qa.errors import IndexDamaged, IndexProblem
 from qa.lexical import Lexical
 from qa.lexical import build as build_lexical
 from qa.passages import Passage
@@ -69,6 +70,17 @@ def document(passage: Passage) -> str:
     return passage.text
 
 
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turns what the libraries raise when a disk is full or fails into one clear IndexProblem."""
+    try:
+        yield
+    except (OSError, sqlite3.Error, RuntimeError) as error:
+        raise IndexProblem(f"The index could not be written ({error}); what was there before is untouched. See that"
+                           f" the disk that holds {folder.parent} has room, or choose another folder with --index"
+                           ) from error
+
+
 class Writer:
     """Writes the files of one generation into an empty folder, article by article."""
 
@@ -87,6 +99,14 @@ class Writer:
         """Adds one article; `vectors` are the unit rows of `passages`, (len(passages), dimension)."""
         if len(passages) != len(vectors):
             raise ValueError("one vector a passage")
+        with writing(self._folder):
+            self._add(found, sha256, article, passages)
+        if len(vectors):
+            self._vectors.add(np.ascontiguousarray(vectors, np.float32))
+        self._articles += 1
+        self._rows += len(passages)
+
+    def _add(self, found: Found, sha256: str, article: Article, passages: Sequence[Passage]) -> None:
         number, execute = self._articles, self._database.execute
         execute("INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (number, found.file, found.size, found.modified, sha256, article.title, article.language,
@@ -100,20 +120,17 @@ class Writer:
             "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [(self._rows + offset, number, passage.start, passage.end, passage.text, passage.title,
               *_stored(passage.published), *_days(passage.published)) for offset, passage in enumerate(passages)])
-        if len(vectors):
-            self._vectors.add(np.ascontiguousarray(vectors, np.float32))
-        self._articles += 1
-        self._rows += len(passages)
 
     def finish(self) -> None:
         """Writes what is still in memory. The folder is complete afterwards but for its manifest."""
         import faiss
 
-        self._database.executescript(_INDEXES)
-        self._database.commit()
-        build_lexical(self._folder / WORDS, self._documents())
-        self._database.close()
-        faiss.write_index(self._vectors, str(self._folder / VECTORS))
+        with writing(self._folder):
+            self._database.executescript(_INDEXES)
+            self._database.commit()
+            build_lexical(self._folder / WORDS, self._documents())
+            self._database.close()
+            faiss.write_index(self._vectors, str(self._folder / VECTORS))
 
     def _documents(self) -> Iterator[str]:
         rows = self._database.execute("SELECT title, text FROM passages ORDER BY row")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import tempfile
 from pathlib import Path
 
@@ -281,6 +282,28 @@ def test_a_cancelled_build_leaves_the_old_index_answering(
     assert not (index / GENERATIONS / "building").exists()
     assert answers(index, encoder) == answered
     assert build(folder).generation == 2
+
+
+@pytest.mark.parametrize("part", ["qa.store.Writer._add", "faiss.write_index", "qa.store.build_lexical",
+                                  "qa.index._switch"])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("write failed"),
+                                   sqlite3.OperationalError("database or disk is full")])
+def test_a_full_disk_is_said_and_leaves_the_old_index_answering(
+        build: Build, folder: Path, index: Path, encoder: CountryEncoder, brief_background: None,
+        monkeypatch: pytest.MonkeyPatch, part: str, error: Exception) -> None:
+    """Whatever write fails, in whichever library: one clear error, nothing left over, the old generation answers."""
+    build(folder)
+    before = [hit.to_dict() for hit in qa.retrieve("Kenya?", index=index, encoder=encoder)]
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(part, fail)
+        with pytest.raises(qa.IndexProblem, match=r"could not be written .* has room"):
+            build(folder, full=True)
+    assert [hit.to_dict() for hit in qa.retrieve("Kenya?", index=index, encoder=encoder)] == before
+    assert [path.name for path in (index / GENERATIONS).iterdir()] == ["000001"]
 
 
 def test_an_encoder_that_fails_leaves_the_old_index_answering(
