@@ -29,8 +29,10 @@ _MARKS = (
 )
 _APOSTROPHES = "'\u2019\u2018\u201b\u02bc\u02bb\u2032\uff07`\u00b4"
 _GROUP = r"[ \u00a0\u2009\u202f.,\u066c'\u2019]"
+_GROUPS = "|".join(   # one separator within one number: 260 000, 270 000 are two
+    rf"(?:{separator}\d{{3}})+" for separator in (" ", "\u00a0", "\u2009", "\u202f", r"\.", ",", "\u066c", "['\u2019]"))
 _PIECE = re.compile(
-    rf"\d(?<![.,].)\d{{0,2}}(?:{_GROUP}\d{{3}})+(?:[.,\u066b]\d+)?(?!\w|[.,]\d)"   # 260 000; 260,000; 1.234,56
+    rf"\d(?<![.,].)\d{{0,2}}(?:{_GROUPS})(?:[.,\u066b]\d+)?(?!\w|[.,]\d)"   # 260 000; 260,000; 1.234,56
     r"|\d(?<![.,].)\d*[.,\u066b]\d+(?!\w|[.,]\d)"                                  # 3,5 and 3.5, but not 24.02.2018
     r"|[^\W\d_]\.[^\W\d_](?:\.[^\W\d_])*(?!\w)"                                    # U.S.A, O.N.U
     r"|[^\W\d_]{1,5}+[-\u2010\u2011]\d+(?!\w)"                                     # F-16, covid-19
@@ -119,8 +121,9 @@ def _spelled(text: str, start: int) -> Iterator[tuple[str, int, int]]:
             yield from _signs(match[1], begin, (1, 2))
         elif match[2]:
             yield from _signs(match[2], begin, (2, 3))
-        elif word := _ARTICLE.sub("", _word(match[0]), count=1) if match[0] else "":
-            yield word, begin, start + match.end()
+        elif word := _ARTICLE.sub("", _word(match[0]), count=1):
+            ordinal = _ORDINAL.match(word)
+            yield (ordinal[1] if ordinal else word), begin, start + match.end()
 
 
 @lru_cache(maxsize=1 << 16)   # running text repeats its words: most are found here
