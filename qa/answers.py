@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from qa.background import ANY, expected
-from qa.closeness import Asked, asked, sentence_spans
+from qa.closeness import Asked, asked
 from qa.dates import parse_bound
 from qa.encoder import Encoder
 from qa.errors import UsageError
@@ -21,8 +19,8 @@ from qa.index import Index, open_index
 from qa.passages import Passage
 from qa.questions import Understood, understand
 from qa.retrieval import Ranking, allowed, rank
-from qa.store import Store
-from qa.words import terms, token_spans, tokens
+from qa.store import Rows, Store
+from qa.words import token_spans, tokens
 
 LIMIT = 5           # hits: what fits on one screen
 _MOST = 1_000       # hits in one answer
@@ -127,10 +125,10 @@ def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until
     opened = open_index(index, encoder)
     understood = understand(text, today=date.today())
     posed = asked(text, opened.encoder, understood.language)
-    ranking = rank(opened, posed, understood.language, allowed(opened, first, last, file))
+    ranking = rank(opened, posed, understood.language, allowed(opened, first, last, file), k)
     phrase = None
     if since is None and until is None and understood.phrase:
-        within = _within(opened, posed, understood, file, ranking)
+        within = _within(opened, posed, understood, file, k, ranking)
         if within:
             ranking, first, last, phrase = within, understood.since, understood.until, understood.phrase
     confidence = _confidence(opened, understood.language, ranking)
@@ -140,7 +138,7 @@ def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until
                   opened.manifest.generation, _hits(opened, posed, ranking, k, repetitions), left_out, phrase)
 
 
-def _within(index: Index, question: Asked, understood: Understood, file: str | None,
+def _within(index: Index, question: Asked, understood: Understood, file: str | None, k: int,
             everywhere: Ranking) -> Ranking | None:
     """The ranking within the period that the question names and among undated passages, if an answer is there that
     is not much worse than any outside; None if not. «En février 2022» may say when an article appeared or when
@@ -148,7 +146,7 @@ def _within(index: Index, question: Asked, understood: Understood, file: str | N
     dated = allowed(index, understood.since, understood.until, file)
     undated = index.store.undated_rows(file)
     inside = rank(index, question, understood.language,
-                  undated if dated is None else np.union1d(dated, undated).astype(np.int64))
+                  undated if dated is None else np.union1d(dated, undated).astype(np.int64), k)
     scores = inside.scores - _UNDATED * np.isin(inside.rows, undated)
     order = np.lexsort((inside.rows, -scores))
     inside = Ranking(inside.rows[order], scores[order], inside.vector[order], inside.lexical[order])
@@ -167,7 +165,7 @@ def retrieve(question: str, k: int = LIMIT, *, since: str | date | None = None, 
 def _bound(value: str | date | None, *, end: bool) -> date | None:
     if value is not None and not isinstance(value, (str, date)):
         raise UsageError(f"A date must be text such as 2022, 2022-09 or 2022-09-15, or a datetime.date, not {value!r}.")
-    return parse_bound(value, end=end) if value else None
+    return None if value is None else parse_bound(value, end=end)
 
 
 def _check_glob(file: str) -> None:
@@ -182,44 +180,54 @@ def _check_glob(file: str) -> None:
 # --- hits ---------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Passages that tell the same."""
+
+    position: int           # in the ranking, of the best of them
+    row: int                # of the one that is shown
+    shown: Passage
+    others: list[Passage]
+
+
 def _hits(index: Index, question: Asked, ranking: Ranking, k: int, repetitions: bool) -> tuple[Hit, ...]:
     groups = _groups(index.store, ranking, k, repetitions)
-    marked = _answering(index, question, [passage for _, passage, _ in groups])
+    marked = _answering(index, question, np.array([group.row for group in groups], np.int64))
     wanted = frozenset(question.words)
     hits: list[Hit] = []
-    for (position, passage, others), (start, end) in zip(groups, marked, strict=True):
-        published = passage.published
+    for group, (start, end) in zip(groups, marked, strict=True):
+        passage, published = group.shown, group.shown.published
         hits.append(Hit(
             passage.file, published.date if published else None, published.source if published else None,
             published.evidence if published else None, passage.title, passage.language, passage.text, passage.start,
             passage.end, passage.text[start:end], passage.start + start, passage.start + end,
-            round(float(ranking.scores[position]), 6), round(float(ranking.vector[position]), 6),
-            round(float(ranking.lexical[position]), 6), _matched(passage.text, wanted),
+            round(float(ranking.scores[group.position]), 6), round(float(ranking.vector[group.position]), 6),
+            round(float(ranking.lexical[group.position]), 6), _matched(passage.text, wanted),
             tuple(Place(other.file, other.published.date if other.published else None, other.start, other.end)
-                  for other in others)))
+                  for other in group.others)))
     return tuple(hits)
 
 
-def _groups(store: Store, ranking: Ranking, k: int, repetitions: bool) -> list[tuple[int, Passage, list[Passage]]]:
-    """The k best passages that tell different things: (position in the ranking, passage, its repetitions).
+def _groups(store: Store, ranking: Ranking, k: int, repetitions: bool) -> list[_Group]:
+    """The k best passages that tell different things, best first.
 
     Of passages that repeat each other the earliest published is shown, in the place of the best; with `repetitions`
     each stands for itself.
     """
-    groups: list[tuple[int, list[Passage], set[str]]] = []
-    looked_at = ranking.rows[: 4 * k + 20]
-    for position, passage in enumerate(store.passages(looked_at.tolist())):
+    found: list[tuple[int, list[tuple[int, Passage]], set[str]]] = []
+    looked_at = ranking.rows[: 4 * k + 20].tolist()
+    for position, (row, passage) in enumerate(zip(looked_at, store.passages(looked_at), strict=True)):
         words = set(tokens(passage.text))
-        same = None if repetitions else next((group for group in groups if _repeats(words, group[2])), None)
+        same = None if repetitions else next((group for group in found if _repeats(words, group[2])), None)
         if same:
-            same[1].append(passage)
-        elif len(groups) < k:
-            groups.append((position, [passage], words))
-    shown = []
-    for position, passages, _ in groups:
-        earliest = min(passages, key=lambda one: (one.published is None, one.published.date if one.published else ""))
-        shown.append((position, earliest, [one for one in passages if one is not earliest]))
-    return shown
+            same[1].append((row, passage))
+        elif len(found) < k:
+            found.append((position, [(row, passage)], words))
+    groups: list[_Group] = []
+    for position, alike, _ in found:
+        row, shown = min(alike, key=lambda one: one[1].published.date if one[1].published else "9999")
+        groups.append(_Group(position, row, shown, [passage for other, passage in alike if other != row]))
+    return groups
 
 
 def _repeats(words: set[str], others: set[str]) -> bool:
@@ -228,23 +236,19 @@ def _repeats(words: set[str], others: set[str]) -> bool:
     return len(words & others) >= _REPEATED * len(words | others)
 
 
-def _answering(index: Index, question: Asked, passages: Sequence[Passage]) -> list[tuple[int, int]]:
-    """For each passage where in it the sentence stands that answers best, as (start, end) characters."""
-    found = [sentence_spans(passage) for passage in passages]
-    texts = [passage.text[start:end] for passage, spans in zip(passages, found, strict=True) for start, end in spans]
-    if not texts:
-        return []
+def _answering(index: Index, question: Asked, rows: Rows) -> list[tuple[int, int]]:
+    """For each of these passages where in it the sentence stands that answers best, as (start, end) characters."""
     rarity = index.store.lexical.rarity(question.words)
     ceiling = sum(rarity.values()) or 1.0
-    shared = np.array([sum(rarity[term] for term in rarity.keys() & set(chain.from_iterable(map(terms, tokens(text)))))
-                       for text in texts])
-    merits = index.encoder.encode_passages(texts) @ question.vector + _SENTENCE_WORDS * shared / ceiling
-    merits -= _HEADING * np.array([text[-1] not in _ENDS for text in texts])
+    passages = index.store.passages(rows.tolist())
     chosen: list[tuple[int, int]] = []
-    cursor = 0
-    for spans in found:
-        chosen.append(spans[int(np.argmax(merits[cursor : cursor + len(spans)]))])
-        cursor += len(spans)
+    for passage, cut in zip(passages, index.meter.cuts(rows), strict=True):
+        texts = [passage.text[start:end] for start, end in cut.spans]
+        vectors = cut.vectors if cut.vectors is not None else index.encoder.encode_passages(texts)
+        shared = np.array([sum(rarity[term] for term in rarity.keys() & terms) for terms in cut.terms])
+        heading = np.array([text[-1] not in _ENDS for text in texts])
+        merits = vectors @ question.vector + _SENTENCE_WORDS * shared / ceiling - _HEADING * heading
+        chosen.append(cut.spans[int(np.argmax(merits))])
     return chosen
 
 

@@ -28,8 +28,9 @@ class Ranking:
     lexical: Scores  # coverage of the question's words, see closeness.Meter.coverage
 
 
-def rank(index: Index, question: Asked, language: str, rows: Rows | None = None) -> Ranking:
-    """The passages that may answer, among `rows` (None: all). `language` is the question's.
+def rank(index: Index, question: Asked, language: str, rows: Rows | None = None, k: int = CANDIDATES) -> Ranking:
+    """The passages that may answer, at least k if there are as many, among `rows` (None: all). `language` is the
+    question's.
 
     Each side names its best candidates; both then measure all of them exactly. The score is
     (cosine - expected cosine) + LEXICAL_WEIGHT · (coverage - LEXICAL_SHARE · expected coverage),
@@ -37,7 +38,7 @@ def rank(index: Index, question: Asked, language: str, rows: Rows | None = None)
     of one language a constant, in a mixed one what keeps passages in the question's own language from winning
     because they share its little words.
     """
-    candidates = index.meter.candidates(question, CANDIDATES, rows)
+    candidates = index.meter.candidates(question, max(CANDIDATES, k), rows)
     cosines = index.meter.cosines(question, candidates)
     covered = index.meter.coverage(question, candidates)
     written = index.store.languages_of(candidates)
