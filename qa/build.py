@@ -97,10 +97,11 @@ def _rebuild(folder: Path, where: Path, model: str | None, full: bool, progress:
     chosen = chosen or encoder.load(model)
     recipe = Recipe(chosen.name, chosen.fingerprint, chosen.dimension, passage_size)
     with index.building(where) as aside, contextlib.ExitStack() as closing:
-        before = _before(where, recipe) if not full else None
-        if before:
-            closing.enter_context(before.store)
-        known = before.store.known() if before else {}
+        last = _last(where)
+        if last:
+            closing.enter_context(last.store)
+        known = last.store.known() if last else {}
+        before = last if last and last.manifest.recipe == recipe and not full else None
         writer = Writer(aside, recipe.dimension)
         try:
             embedded = reused = changed = 0
@@ -143,16 +144,16 @@ def _refused_of(found: list[Found], refused: list[tuple[str, str]]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Before:
-    """The generation before, when its passages and vectors can be taken over."""
+    """The generation before, undamaged."""
 
     manifest: index.Manifest
     store: Store
 
 
-def _before(where: Path, recipe: Recipe) -> _Before | None:
+def _last(where: Path) -> _Before | None:
     try:
         manifest = index.read_manifest(where)
-        if manifest.recipe != recipe or index.verify(where):
+        if index.verify(where):
             return None
         return _Before(manifest, Store(index.generation_folder(where, manifest.generation)))
     except IndexProblem:

@@ -112,6 +112,13 @@ def test_only_what_changed_is_embedded(build: Build, folder: Path, index: Path, 
     assert all(hit["file"] != "2021/reis.txt" for hits in answers(index, encoder) for hit in hits)
 
 
+def test_full_too_says_what_is_gone(build: Build, folder: Path) -> None:
+    """A file that went is counted as removed whether or not anything is taken over."""
+    build(folder)
+    (folder / "egipet.txt").unlink()
+    assert build(folder, full=True).removed == 1
+
+
 def test_full_embeds_everything_again(build: Build, folder: Path) -> None:
     """`--full` takes nothing over, and an unchanged folder gets a new generation."""
     build(folder)
