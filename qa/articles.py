@@ -12,11 +12,12 @@ from pathlib import Path
 
 from qa import dates
 from qa.errors import Unreadable, UsageError
-from qa.furniture import Span, furniture, runs
+from qa.furniture import Span, ends_as_sentence, furniture, runs
 
 SUFFIXES = {".txt": "text", ".text": "text", ".md": "markdown", ".markdown": "markdown",
             ".html": "html", ".htm": "html", ".xhtml": "html"}
 LARGEST = 50_000_000  # bytes: a larger file is no article, and reading it would take memory from all others
+_FRAGMENT = 200  # characters: a longer stretch is a list or a poem, even without a full stop
 _HEADLINE = 200  # characters: a longer line is a paragraph
 _BESIDE_A_DATE = 60  # characters: what a dateline says besides its date (place, site, reading time)
 _SAMPLE = 4_000  # characters: enough for the language of an article to be certain
@@ -140,7 +141,8 @@ def article(file: str, data: bytes) -> Article:
     language = _language(_without(text, marked) or text)
     sections = tuple(dates.sections(text, language=language, file=file, metadata=metadata))
     marked = _with_datelines(text, marked, sections)
-    return Article(file, text, _clean(title) or heading(text, marked, 0, len(text)), language, sections, marked)
+    title = _clean(title) or heading(text, marked, 0, len(text))
+    return Article(file, text, title, language, sections, _with_fragments(text, marked, sections, title))
 
 
 # --- decoding -----------------------------------------------------------------------------------------------
@@ -313,6 +315,28 @@ def _with_datelines(text: str, marked: tuple[Span, ...], sections: tuple[dates.S
             if rest <= _BESIDE_A_DATE and not any(a <= at < b for a, b in marked):
                 added.add((start, end))
     return tuple(sorted(added))
+
+
+def _with_fragments(text: str, marked: tuple[Span, ...], sections: tuple[dates.Section, ...],
+                    title: str | None) -> tuple[Span, ...]:
+    """Adds what stands by itself between furniture without a sentence in it: the name of a section, «Réagir (0)».
+
+    The headline stays, and so does what opens a further article on the page; so does everything where the page has
+    nothing else.
+    """
+    openings = {section.start for section in sections[1:]}
+    fragments: list[Span] = []
+    kept = False
+    last = 0
+    for start, end in runs(text, marked):
+        lines = [line.strip().lstrip("# ") for line in text[start:end].split("\n") if line.strip()]
+        opens = any(last <= opening <= start for opening in openings)
+        last = end
+        if end - start > _FRAGMENT or opens or title in lines or any(ends_as_sentence(line) for line in lines):
+            kept = True
+        else:
+            fragments.append((start, end))
+    return tuple(sorted((*marked, *fragments))) if kept else marked
 
 
 def _without(text: str, marked: tuple[Span, ...]) -> str:

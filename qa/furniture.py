@@ -53,6 +53,7 @@ _LINE_PATTERNS = [
     r"(?:mentions légales|contact(?:ez-nous)?|à propos|about(?: us)?|privacy policy|politique de confidentialité|terms(?: of (?:use|service))?|impressum|datenschutz|aviso legal)(?:\s*[|·•-].{0,120})?",
     r"(?:charger plus|voir plus|afficher (?:la suite|plus)|load more|show more|ver más|ver mais|mehr anzeigen|показать (?:ещё|еще)|عرض المزيد|加载更多|查看更多)(?: .{0,40})?",
     r"(?:écouter|listen|escuchar|ouvir|anhören|слушать)(?: (?:l['’]article|cet article|to this article|el artículo|o artigo))?(?:\s*[\d:]+)?",
+    r"【[^】]{1,8}】|\[[^\]\n]{1,40}\]",
     r"[\W_]*\d*[\W_]*",  # rulers, bullets, page numbers
     r"[a-zA-Z]{1,2}",  # a stray «in», «X»
 ]
@@ -87,17 +88,21 @@ def _lines(text: str) -> Iterator[Span]:
         start = end + 1
 
 
-_BETWEEN = re.compile(r"\s{2,}|\t|\s+[|·•/»>–-]\s+")
+_BETWEEN = re.compile(r"\s{2,}|\t|\u3000|(?<=】)(?=【)|\s+[|·•/»>–-]\s+")
+_PATH = re.compile(r"\s+[/»>›]\s+")
 _MENU_ITEM = 30  # characters
 
 
 def _is_menu(line: str) -> bool:
-    """True for four or more short items side by side and nothing like a sentence: a menu bar."""
+    """True for items side by side and nothing like a sentence: four or more short ones are a menu bar, three on a
+    path say where the page stands, and where each is furniture for itself so is the line."""
     line = line.strip()
     if len(line) > _LONGEST_FURNITURE or line.startswith("|") or line[-1:] in ".!?…。":
         return False
     items = _BETWEEN.split(line)
-    return len(items) >= 4 and all(len(item) <= _MENU_ITEM for item in items)
+    if len(items) >= 4 or len(_PATH.split(line)) >= 3:
+        return all(len(item) <= _MENU_ITEM for item in items)
+    return len(items) > 1 and all(_line().fullmatch(item.strip()) for item in items if item.strip())
 
 
 def furniture(text: str, skipped: tuple[Span, ...]) -> tuple[Span, ...]:
@@ -118,13 +123,22 @@ def furniture(text: str, skipped: tuple[Span, ...]) -> tuple[Span, ...]:
                 ended = True
         elif ended:
             wide = sum(1 for character in line if character > "\u2e80")
-            if len(line) + 2 * wide >= (_SENTENCE if line[-1] in ".!?…»。" else _PARAGRAPH):
+            sentence = line[-1] in ".!?…»。" and line[0] not in ">-–•*→"
+            if len(line) + 2 * wide >= (_SENTENCE if sentence else _PARAGRAPH):
                 ended, tail = False, []
             else:
                 tail.append((start, end))
     if ended:
         marked.extend(tail)
     return tuple(sorted(marked))
+
+
+_SENTENCE_END = re.compile(r"[.!?…。！？؟।:：;；,，][»”\"')\]]*\Z")
+
+
+def ends_as_sentence(line: str) -> bool:
+    """True where a line ends as a sentence or a part of one does; headings, labels and buttons do not."""
+    return bool(_SENTENCE_END.search(line))
 
 
 def runs(text: str, marked: tuple[Span, ...]) -> list[Span]:
