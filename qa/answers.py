@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from qa import reranker as rerankers
 from qa.background import ANY, expected
 from qa.closeness import Asked, asked
 from qa.dates import parse_bound
@@ -18,8 +19,9 @@ from qa.errors import UsageError
 from qa.index import Index, open_index
 from qa.passages import Passage
 from qa.questions import Understood, understand
+from qa.reranker import Reranker
 from qa.retrieval import Ranking, allowed, rank
-from qa.store import Rows, Store
+from qa.store import Rows, Store, document
 from qa.words import token_spans, tokens
 
 LIMIT = 5           # hits: what fits on one screen
@@ -98,14 +100,15 @@ class Answer:
 
 
 def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until: str | date | None = None,
-        file: str | None = None, repetitions: bool = False, index: str | os.PathLike[str] = "index",
-        encoder: Encoder | None = None) -> Answer:
+        file: str | None = None, repetitions: bool = False, reranker: str | Reranker | None = None,
+        index: str | os.PathLike[str] = "index", encoder: Encoder | None = None) -> Answer:
     """Asks the articles of `index` a question in any language.
 
     k: at most so many hits. since, until: only passages published within, inclusive ("2022", "2022-09",
     "2022-09-15" or a date). file: only files whose path matches this glob ("2022/*.txt").
-    repetitions: passages that tell the same each make a hit, rather than one hit with `more`. The index stays open
-    between calls, and a rebuild is noticed. `encoder` stands in for the one the index names.
+    repetitions: passages that tell the same each make a hit, rather than one hit with `more`. reranker: a
+    cross-encoder by name or path that puts the best passages in order; their scores are then its own. The index
+    stays open between calls, and a rebuild is noticed. `encoder` stands in for the one the index names.
 
     A period that the question itself names («en 2022») becomes since and until when none is given and an answer lies
     within it; undated passages then stay. since="0001", until="9999" takes it off.
@@ -132,6 +135,8 @@ def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until
         if within:
             ranking, first, last, phrase = within, understood.since, understood.until, understood.phrase
     confidence = _confidence(opened, understood.language, ranking)
+    if reranker is not None:
+        ranking = _reranked(opened, text, ranking, k, reranker)
     left_out = len(opened.store.undated_rows(file)) if (first or last) and phrase is None else 0
     return Answer(question.encode("utf-8", "replace").decode(), confidence >= _ANSWERED, round(confidence, 3),
                   first.isoformat() if first else None, last.isoformat() if last else None,
@@ -153,6 +158,16 @@ def _within(index: Index, question: Asked, understood: Understood, file: str | N
     if not len(inside.rows) or _confidence(index, understood.language, inside) < _ANSWERED:
         return None
     return inside if float(everywhere.scores[0]) - float(inside.scores[0]) <= _MUCH_BETTER else None
+
+
+def _reranked(index: Index, question: str, ranking: Ranking, k: int, reranker: str | Reranker) -> Ranking:
+    """The best passages in the reranker's order, and no others: its scores cannot be compared with ours."""
+    judge = rerankers.load(reranker) if isinstance(reranker, str) else reranker
+    read = slice(max(rerankers.READ, k))
+    texts = [document(passage) for passage in index.store.passages(ranking.rows[read].tolist())]
+    scores = judge.scores(question, texts)
+    order = np.lexsort((np.arange(len(scores)), -scores))
+    return Ranking(ranking.rows[read][order], scores[order], ranking.vector[read][order], ranking.lexical[read][order])
 
 
 def retrieve(question: str, k: int = LIMIT, *, since: str | date | None = None, until: str | date | None = None,
