@@ -19,8 +19,9 @@ from qa.unrelated import questions
 ANY = "any"  # stands for all languages together
 
 _ASKED_SLOWLY = 8  # questions of each language, of an encoder that takes its time: all would take it minutes
-_NEAREST, _NEAREST_BY_WORDS = 8, 64  # passages measured, by meaning in each language and by words in all together:
+_NEAREST, _NEAREST_BY_WORDS = 4, 12  # passages measured, by meaning in each language and by words in all together:
 # the closest is nearly always among them
+_REMEMBERED = 20_000  # passages: more than all questions together come near
 _FEWEST = 0.02  # of all passages: a language with fewer counts only among all of them
 
 # question language → passage language → [median of the best cosine, its spread, median of the best coverage, its
@@ -33,24 +34,27 @@ def background(store: Store, encoder: Encoder) -> Background:
     """Measures every unrelated question against the passages of each language; empty for an empty index."""
     if store.count == 0:
         return {}
-    meter = Meter(store, encoder)
+    meter = Meter(store, encoder, remembered=_REMEMBERED)
     groups: dict[str, Rows] = {ANY: np.arange(store.count)}
     for language in store.languages():
         rows = store.rows_in(language)
         if len(rows) >= _FEWEST * store.count:
             groups[language] = rows
-    measured: dict[str, dict[str, list[tuple[float, float]]]] = {}
-    for language, listed in questions().items():
-        own = measured.setdefault(language, {group: [] for group in groups})
-        for text in listed if encoder.light else listed[:_ASKED_SLOWLY]:
-            question = asked(text, encoder, language)
-            by_words, _ = store.lexical.search(question.words, _NEAREST_BY_WORDS)
-            found = np.unique(np.concatenate([by_words, *(store.nearest(question.vector, _NEAREST, rows)[0]
-                                                          for rows in groups.values())]))
-            cosines, covered = meter.cosines(question, found), meter.coverage(question, found)
-            for group, rows in groups.items():
-                inside = np.isin(found, rows, assume_unique=True)
-                own[group].append((_best(cosines[inside]), _best(covered[inside])))
+    posed = [(language, asked(text, encoder, language)) for language, listed in questions().items()
+             for text in (listed if encoder.light else listed[:_ASKED_SLOWLY])]
+    vectors = np.stack([question.vector for _, question in posed])
+    nearest = [store.nearest_to_each(vectors, _NEAREST, rows if len(rows) < store.count else None)
+               for rows in groups.values()]
+    measured: dict[str, dict[str, list[tuple[float, float]]]] = {
+        language: {group: [] for group in groups} for language in questions()}
+    for number, (language, question) in enumerate(posed):
+        by_words, _ = store.lexical.search(question.words, _NEAREST_BY_WORDS)
+        found = np.unique(np.concatenate([by_words, *(rows[number] for rows in nearest)]))
+        found = found[found >= 0]
+        cosines, covered = meter.cosines(question, found), meter.coverage(question, found)
+        for group, rows in groups.items():
+            inside = np.isin(found, rows, assume_unique=True)
+            measured[language][group].append((_best(cosines[inside]), _best(covered[inside])))
     measured[ANY] = {group: [pair for own in list(measured.values()) for pair in own[group]] for group in groups}
     return {language: {group: _middle(np.array(pairs)) for group, pairs in own.items()}
             for language, own in measured.items()}

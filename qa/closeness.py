@@ -56,6 +56,7 @@ class Meter:
 
     store: Store
     encoder: Encoder
+    remembered: int = _REMEMBERED  # passages
     _cuts: dict[int, Cut] = field(default_factory=dict)
 
     def candidates(self, question: Asked, k: int, rows: Rows | None = None) -> Rows:
@@ -104,7 +105,7 @@ class Meter:
             found[row] = Cut(own, tuple(map(frozenset, words)), None if vectors is None else vectors[part])
             cursor = part.stop
         result = [found[int(row)] if int(row) in found else known[int(row)] for row in rows]
-        if len(known) + len(found) > _REMEMBERED:
+        if len(known) + len(found) > self.remembered:
             known.clear()
         known.update(found)
         return result

@@ -286,18 +286,27 @@ class Store:
     def nearest(self, vector: Vectors, k: int, rows: Rows | None = None) -> tuple[Rows, Vectors]:
         """The k passages with the greatest inner product with `vector`, best first, among `rows` if given:
         (row numbers, inner products), fewer than k when there are fewer."""
+        found, scores = self._search(vector[None], k, rows)
+        real = found[0] >= 0
+        found, scores = found[0][real], scores[0][real]
+        order = np.lexsort((found, -scores))  # equal scores: the earlier passage first, so that answers repeat
+        return found[order], scores[order]
+
+    def nearest_to_each(self, vectors: Vectors, k: int, rows: Rows | None = None) -> Rows:
+        """The rows of the k passages nearest to each of `vectors`, (len(vectors), k or fewer), -1 where there are
+        fewer."""
+        return self._search(vectors, k, rows)[0]
+
+    def _search(self, vectors: Vectors, k: int, rows: Rows | None) -> tuple[Rows, Vectors]:
         import faiss
 
         k = min(k, self.count if rows is None else len(rows))
         if k == 0:
-            return np.zeros(0, np.int64), np.zeros(0, np.float32)
+            return np.zeros((len(vectors), 0), np.int64), np.zeros((len(vectors), 0), np.float32)
         parameters = None if rows is None else faiss.SearchParameters(  # type: ignore[call-arg]
             sel=faiss.IDSelectorBatch(rows))
-        scores, found = self._vectors.search(np.ascontiguousarray(vector[None], np.float32), k, params=parameters)
-        real = found[0] >= 0  # faiss fills up with -1
-        scores, found = scores[0][real], found[0][real]
-        order = np.lexsort((found, -scores))  # equal scores: the earlier passage first, so that answers repeat
-        return found[order].astype(np.int64), scores[order].astype(np.float32)
+        scores, found = self._vectors.search(np.ascontiguousarray(vectors, np.float32), k, params=parameters)
+        return found.astype(np.int64), scores.astype(np.float32)  # faiss fills up with -1
 
     def vectors(self, rows: Rows) -> Vectors:
         """The unit vectors of these rows, (len(rows), dimension)."""
