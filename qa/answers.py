@@ -275,7 +275,7 @@ def _matched(text: str, wanted: frozenset[str]) -> tuple[str, ...]:
 
 # Logistic regression over how far the best passage rises above what unrelated questions reach in the same index
 # (see qa/background.py), in spreads; fitted by `python -m training.confidence`.
-_INTERCEPT, _WEIGHTS = -0.679, (0.667, 0.889, 0.667, 0.889, 0.0)
+_INTERCEPT, _WEIGHTS = -0.601, (0.507, 1.485, 0.862, 0.476, -0.233)
 _SMALLEST_SPREAD = (0.05, 0.10)  # cosine, coverage: below this, differences are noise
 
 

@@ -1,0 +1,1 @@
+"""From text pairs to the model that ships in `qa/model/`; run the modules in the order of `training/README.md`."""
