@@ -131,9 +131,10 @@ def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until
     ranking = rank(opened, posed, understood.language, allowed(opened, first, last, file), k)
     phrase = None
     if since is None and until is None and understood.phrase:
-        within = _within(opened, posed, understood, file, k, ranking)
+        within = _within(opened, text, understood, file, k)
         if within:
-            ranking, first, last, phrase = within, understood.since, understood.until, understood.phrase
+            posed, ranking = within
+            first, last, phrase = understood.since, understood.until, understood.phrase
     confidence = _confidence(opened, understood.language, ranking)
     if reranker is not None:
         ranking = _reranked(opened, text, ranking, k, reranker)
@@ -143,11 +144,15 @@ def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until
                   opened.manifest.generation, _hits(opened, posed, ranking, k, repetitions), left_out, phrase)
 
 
-def _within(index: Index, question: Asked, understood: Understood, file: str | None, k: int,
-            everywhere: Ranking) -> Ranking | None:
-    """The ranking within the period that the question names and among undated passages, if an answer is there that
-    is not much worse than any outside; None if not. «En février 2022» may say when an article appeared or when
-    something happened that a later or an undated article tells of: a filter nobody set must not hide the answer."""
+def _within(index: Index, text: str, understood: Understood, file: str | None, k: int) -> tuple[Asked, Ranking] | None:
+    """The question without its words of time, and the ranking within the period they name and among undated
+    passages, if what is there answers, or answers no worse than what is outside; None if not.
+
+    «En février 2022» may say when an article appeared or when something happened that a later or an undated article
+    tells of: a filter nobody set must not hide the answer.
+    """
+    rest = f"{text[: understood.start]} {text[understood.end :]}"
+    question = asked(rest if len(tokens(rest)) > 1 else text, index.encoder, understood.language)
     dated = allowed(index, understood.since, understood.until, file)
     undated = index.store.undated_rows(file)
     inside = rank(index, question, understood.language,
@@ -155,9 +160,11 @@ def _within(index: Index, question: Asked, understood: Understood, file: str | N
     scores = inside.scores - _UNDATED * np.isin(inside.rows, undated)
     order = np.lexsort((inside.rows, -scores))
     inside = Ranking(inside.rows[order], scores[order], inside.vector[order], inside.lexical[order])
-    if not len(inside.rows) or _confidence(index, understood.language, inside) < _ANSWERED:
+    everywhere = rank(index, question, understood.language, allowed(index, None, None, file), k)
+    if not len(inside.rows) or float(everywhere.scores[0]) - float(inside.scores[0]) > _MUCH_BETTER:
         return None
-    return inside if float(everywhere.scores[0]) - float(inside.scores[0]) <= _MUCH_BETTER else None
+    least = min(_ANSWERED, _confidence(index, understood.language, everywhere))
+    return (question, inside) if _confidence(index, understood.language, inside) >= least else None
 
 
 def _reranked(index: Index, question: str, ranking: Ranking, k: int, reranker: str | Reranker) -> Ranking:
