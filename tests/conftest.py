@@ -8,10 +8,13 @@ import os
 import pty
 import re
 import signal
+import socket
 import struct
 import subprocess
 import sys
 import termios
+import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
@@ -342,3 +345,22 @@ def messy_texts() -> st.SearchStrategy[str]:
     anything = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
     piece = st.one_of(st.sampled_from(_WORDS), st.sampled_from(_GAPS), st.sampled_from(_LINES), anything)
     return st.lists(piece, max_size=60).map("".join)
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def page_of(server: subprocess.Popen[str], port: int) -> str:
+    """The page at a port as soon as its server answers; fails with the server's words when it ends instead."""
+    for _ in range(600):
+        assert server.poll() is None, (server.stdout or server.stderr or "").read()  # type: ignore[union-attr]
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+                return str(answer.read().decode())
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("the page never came")

@@ -6,15 +6,13 @@ import ast
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import time
 import tomllib
-import urllib.request
 from pathlib import Path
 
 import pytest
+from conftest import free_port, page_of
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -81,23 +79,12 @@ def test_make_run_opens_the_page_over_a_folder_of_ones_own(tmp_path: Path) -> No
     articles.mkdir()
     (articles / "lantern.txt").write_text("La fête des lanternes a lieu le 3 mai sur le port.\n", "utf-8")
     (articles / "empty.txt").write_bytes(b"")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         ["make", "run", f"ARTICLES={articles}", f"INDEX={tmp_path / 'index'}", f"PORT={port}"], cwd=ROOT,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
     try:
-        page = ""
-        for _ in range(600):
-            assert process.poll() is None, process.stdout and process.stdout.read()
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
-                    page = answer.read().decode()
-                break
-            except OSError:
-                time.sleep(0.1)
-        assert "gradio" in page
+        assert "gradio" in page_of(process, port)
     finally:
         os.killpg(process.pid, signal.SIGINT)
         output, _ = process.communicate(timeout=30)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 import zipfile
 from pathlib import Path
 
 import pytest
+from conftest import free_port, page_of
 
 ROOT = Path(__file__).parent.parent
 LARGEST = 60_000_000  # bytes: what people will download for a tool that needs no further download
@@ -71,22 +69,11 @@ def test_the_installed_command_answers(installed: dict[str, str], empty: Path) -
 
 def test_the_installed_page_opens(installed: dict[str, str], empty: Path) -> None:
     """`qa serve` works from the wheel in a folder that has no app.py."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen([sys.executable, "-m", "qa", "serve", "--port", str(port)], cwd=empty, env=installed,
                               stderr=subprocess.PIPE, text=True)
     try:
-        page = ""
-        for _ in range(600):
-            assert server.poll() is None, server.stderr and server.stderr.read()
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
-                    page = answer.read().decode()
-                break
-            except OSError:
-                time.sleep(0.1)
-        assert "gradio" in page
+        assert "gradio" in page_of(server, port)
     finally:
         server.send_signal(signal.SIGINT)
         server.communicate(timeout=30)
