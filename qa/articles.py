@@ -12,7 +12,7 @@ from pathlib import Path
 
 from qa import dates
 from qa.errors import Unreadable, UsageError
-from qa.furniture import Span, ends_as_sentence, furniture, runs
+from qa.furniture import Span, ends_as_sentence, furniture, lines, runs
 
 SUFFIXES = {".txt": "text", ".text": "text", ".md": "markdown", ".markdown": "markdown",
             ".html": "html", ".htm": "html", ".xhtml": "html"}
@@ -329,13 +329,15 @@ def _with_fragments(text: str, marked: tuple[Span, ...], sections: tuple[dates.S
     kept = False
     last = 0
     for start, end in runs(text, marked):
-        lines = [line.strip().lstrip("# ") for line in text[start:end].split("\n") if line.strip()]
+        own = [(start + a, start + b) for a, b in lines(text[start:end]) if text[start + a : start + b].strip()]
+        bare = [text[a:b].strip().lstrip("# ") for a, b in own]
         opens = any(last <= opening <= start for opening in openings)
         last = end
-        if end - start > _FRAGMENT or opens or title in lines or any(ends_as_sentence(line) for line in lines):
+        if end - start > _FRAGMENT or opens or any(ends_as_sentence(line) for line in bare if line != title):
             kept = True
         else:
-            fragments.append((start, end))
+            kept = kept or title in bare
+            fragments.extend(span for span, line in zip(own, bare, strict=True) if line != title)
     return tuple(sorted((*marked, *fragments))) if kept else marked
 
 

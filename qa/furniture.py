@@ -77,7 +77,7 @@ _PARAGRAPH = 140  # characters: a line this long is prose, not a link
 _SENTENCE = 30  # characters: so is a shorter one that ends as a sentence does
 
 
-def _lines(text: str) -> Iterator[Span]:
+def lines(text: str) -> Iterator[Span]:
     """(start, end) of each line; only "\\n" ends a line (str.splitlines would also cut at U+2028 and others)."""
     start = 0
     while start <= len(text):
@@ -111,7 +111,7 @@ def furniture(text: str, skipped: tuple[Span, ...]) -> tuple[Span, ...]:
     marked: list[Span] = list(skipped)
     tail: list[Span] = []  # text lines since the last ending; furniture if no paragraph follows
     ended = False
-    for start, end in _lines(text):
+    for start, end in lines(text):
         if start < begin:
             continue
         line = " ".join(text[start : min(end, start + 4 * _LONGEST_FURNITURE)].split())

@@ -11,7 +11,7 @@ from typing import Any
 from qa import sentences
 from qa.articles import Article, heading
 from qa.dates import Dated
-from qa.furniture import ends_as_sentence, runs
+from qa.furniture import runs
 from qa.recipe import PASSAGE_SIZE
 
 _HEADING = 120  # characters: a line this short without a full stop announces what follows it
@@ -53,17 +53,10 @@ def passages(article: Article, size: int = PASSAGE_SIZE) -> list[Passage]:
                 continue
             for a, b in _cut(article.text[start:end], size, article.language):
                 text = article.text[start + a : start + b]
-                # a headline alone answers nothing, nor with the name of its section, and it stands above each passage
-                (headings if title and _announces(text, title) else found).append(
+                # a headline alone answers nothing, and it stands above each passage
+                (headings if title and text.lstrip("# ") == title else found).append(
                     Passage(article.file, start + a, start + b, text, section.published, title, article.language))
     return found or headings
-
-
-def _announces(text: str, title: str) -> bool:
-    """True for a headline and nothing beside it but other short lines without a full stop."""
-    lines = [line.strip().lstrip("# ") for line in text.split("\n") if line.strip()]
-    return title in lines and all(line == title or (len(line) <= _HEADING and not ends_as_sentence(line))
-                                  for line in lines)
 
 
 def _cut(text: str, size: int, language: str) -> list[tuple[int, int]]:

@@ -31,10 +31,11 @@ _APOSTROPHES = "'\u2019\u2018\u201b\u02bc\u02bb\u2032\uff07`\u00b4"
 _GROUP = r"[ \u00a0\u2009\u202f.,\u066c'\u2019]"
 _GROUPS = "|".join(   # one separator within one number: 260 000, 270 000 are two
     rf"(?:{separator}\d{{3}})+" for separator in (" ", "\u00a0", "\u2009", "\u202f", r"\.", ",", "\u066c", "['\u2019]"))
+_ONE_LETTER = rf"[^\W\d_][{_MARKS}]*+"  # with the accents that stand behind it in a decomposed text
 _PIECE = re.compile(
     rf"\d(?<![.,].)\d{{0,2}}(?:{_GROUPS})(?:[.,\u066b]\d+)?(?!\w|[.,]\d)"   # 260 000; 260,000; 1.234,56
     r"|\d(?<![.,].)\d*[.,\u066b]\d+(?!\w|[.,]\d)"                                  # 3,5 and 3.5, but not 24.02.2018
-    r"|[^\W\d_]\.[^\W\d_](?:\.[^\W\d_])*(?!\w)"                                    # U.S.A, O.N.U
+    rf"|{_ONE_LETTER}\.{_ONE_LETTER}(?:\.{_ONE_LETTER})*(?![\w{_MARKS}])"                      # U.S.A, O.N.U
     r"|[^\W\d_]{1,5}+[-\u2010\u2011]\d+(?!\w)"                                     # F-16, covid-19
     rf"|[\w{_MARKS}]+(?:[{_APOSTROPHES}][\w{_MARKS}]+)*"
     r"|[%\u066a\uff05$\u20ac\u00a3\u00a5]"
@@ -140,7 +141,7 @@ def _parts(piece: str) -> tuple[tuple[str, int, int], ...]:
         if not number[2] and whole.startswith("0") and len(whole) > 3:   # 0,125 is no group of thousands
             return ((f"0.{whole[1:]}"[:WORD_LENGTH], 0, last),)
         return (((f"{whole}.{_fold(number[2])}" if number[2] else whole)[:WORD_LENGTH], 0, last),)
-    if last > 2 and piece[1] == ".":
+    if "." in piece and not first.isdecimal():
         return ((_word(piece), 0, last),)
     hyphen = _HYPHEN.search(piece)
     if hyphen:

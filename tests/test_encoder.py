@@ -250,6 +250,8 @@ def test_a_static_model_with_prompts_is_left_to_sentence_transformers(tmp_path: 
 def test_a_model_that_is_not_there_says_so(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message names the model and says what can be given; no traceback of a library."""
     monkeypatch.chdir(tmp_path)
+    # else the library asks for the model again and again where a network is configured and not there
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(ModelError) as caught:
         load(name)
     assert repr(name) in str(caught.value)

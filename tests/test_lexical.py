@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
@@ -134,6 +134,7 @@ def test_case_does_not_matter(text: str) -> None:
     assert tokens(text.upper()) == tokens(text) == tokens(text.title())
 
 
+@example("À.A")
 @given(texts)
 def test_composition_does_not_matter(text: str) -> None:
     """A letter and its accent may be one character or two."""
