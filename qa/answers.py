@@ -20,7 +20,7 @@ from qa.index import Index, open_index
 from qa.passages import Passage
 from qa.questions import Understood, understand
 from qa.reranker import Reranker
-from qa.retrieval import Ranking, allowed, rank
+from qa.retrieval import Ranking, rank
 from qa.store import Rows, Store, document
 from qa.words import token_spans, tokens
 
@@ -127,14 +127,14 @@ def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until
         raise UsageError(f"No day lies between since {first} and until {last}. Swap them.")
     opened = open_index(index, encoder)
     understood = understand(text, today=date.today())
-    posed = asked(text, opened.encoder, understood.language)
-    ranking = rank(opened, posed, understood.language, allowed(opened, first, last, file), k)
     phrase = None
-    if since is None and until is None and understood.phrase:
-        within = _within(opened, text, understood, file, k)
-        if within:
-            posed, ranking = within
-            first, last, phrase = understood.since, understood.until, understood.phrase
+    within = _within(opened, text, understood, file, k) if since is None and until is None else None
+    if within:
+        posed, ranking = within
+        first, last, phrase = understood.since, understood.until, understood.phrase
+    else:
+        posed = asked(text, opened.encoder, understood.language)
+        ranking = rank(opened, posed, understood.language, opened.store.rows(first, last, file), k)
     confidence = _confidence(opened, understood.language, ranking)
     if reranker is not None:
         ranking = _reranked(opened, text, ranking, k, reranker)
@@ -151,16 +151,18 @@ def _within(index: Index, text: str, understood: Understood, file: str | None, k
     «En février 2022» may say when an article appeared or when something happened that a later or an undated article
     tells of: a filter nobody set must not hide the answer.
     """
+    if understood.phrase is None:
+        return None
     rest = f"{text[: understood.start]} {text[understood.end :]}"
     question = asked(rest if len(tokens(rest)) > 1 else text, index.encoder, understood.language)
-    dated = allowed(index, understood.since, understood.until, file)
+    dated = index.store.rows(understood.since, understood.until, file)
     undated = index.store.undated_rows(file)
     inside = rank(index, question, understood.language,
                   undated if dated is None else np.union1d(dated, undated).astype(np.int64), k)
     scores = inside.scores - _UNDATED * np.isin(inside.rows, undated)
     order = np.lexsort((inside.rows, -scores))
     inside = Ranking(inside.rows[order], scores[order], inside.vector[order], inside.lexical[order])
-    everywhere = rank(index, question, understood.language, allowed(index, None, None, file), k)
+    everywhere = rank(index, question, understood.language, index.store.rows(None, None, file), k)
     if not len(inside.rows) or float(everywhere.scores[0]) - float(inside.scores[0]) > _MUCH_BETTER:
         return None
     least = min(_ANSWERED, _confidence(index, understood.language, everywhere))

@@ -3,8 +3,8 @@
 A cosine of 0.5 means one thing in five articles and another in 50,000; one thing for a French question over French
 articles, another for a Russian one; and it differs from model to model. In a folder of several languages, passages in
 the question's own language come closer than others whatever they say, because they share its little words. So every
-index measures, when it is built, how close unrelated questions (qa/unrelated.py) come to
-its passages, for each pair of languages. What a real question reaches is read on that scale.
+index measures, when it is built, how close unrelated questions (qa/unrelated.py) come to its passages, for each pair
+of languages. What a real question reaches is read on that scale.
 """
 
 from __future__ import annotations

@@ -104,17 +104,16 @@ def _rebuild(folder: Path, where: Path, model: str | None, full: bool, progress:
         before = last if last and last.manifest.recipe == recipe and not full else None
         writer = Writer(aside, recipe.dimension)
         try:
-            embedded = reused = changed = 0
-            undated = 0
+            embedded = reused = changed = undated = total = 0
             for ready, fresh in _embedded(_read(folder, found, refused, before, recipe, progress), chosen):
                 writer.add(ready.found, ready.sha256, ready.article, ready.passages,
                            ready.vectors if ready.vectors is not None else chosen.encode_passages([]))
                 embedded += len(ready.passages) if fresh else 0
                 reused += 0 if fresh else len(ready.passages)
                 changed += fresh
+                total += 1
                 undated += ready.article.published is None
                 known.pop(ready.found.file, None)
-            total = len(found) - _refused_of(found, refused)
             removed = len(known)
             unreadable = tuple(sorted(refused))
             if before and not changed and not removed and unreadable == before.manifest.unreadable and (
@@ -135,11 +134,6 @@ def _rebuild(folder: Path, where: Path, model: str | None, full: bool, progress:
     return Report(generation, total, embedded + reused, embedded, reused, removed, total - undated, undated,
                   tuple(UnreadableFile(file, reason) for file, reason in unreadable),
                   round(time.perf_counter() - began, 3), recipe.model)
-
-
-def _refused_of(found: list[Found], refused: list[tuple[str, str]]) -> int:
-    names = {file for file, _ in refused}
-    return sum(1 for one in found if one.file in names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,23 +92,23 @@ class Meter:
     def cuts(self, rows: Rows) -> list[Cut]:
         """The sentences of each of these rows."""
         known = self._cuts
-        fresh = [int(row) for row in rows if int(row) not in known]
+        # taken once: another thread may forget them all meanwhile
+        found = {row: cut for row in rows.tolist() if (cut := known.get(row)) is not None}
+        fresh = [row for row in rows.tolist() if row not in found]
         passages = self.store.passages(fresh)
         spans = [sentence_spans(passage) for passage in passages]
         texts = [passage.text[start:end] for passage, own in zip(passages, spans, strict=True) for start, end in own]
         vectors = self.encoder.encode_passages(texts) if self.encoder.light else None
-        found: dict[int, Cut] = {}
         cursor = 0
         for row, own in zip(fresh, spans, strict=True):
             part = slice(cursor, cursor + len(own))
             words = (chain.from_iterable(map(terms, tokens(text))) for text in texts[part])
             found[row] = Cut(own, tuple(map(frozenset, words)), None if vectors is None else vectors[part])
             cursor = part.stop
-        result = [found[int(row)] if int(row) in found else known[int(row)] for row in rows]
-        if len(known) + len(found) > self.remembered:
+        if len(known) + len(fresh) > self.remembered:
             known.clear()
         known.update(found)
-        return result
+        return [found[row] for row in rows.tolist()]
 
 
 def sentence_spans(passage: Passage) -> tuple[tuple[int, int], ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 
@@ -47,8 +46,3 @@ def rank(index: Index, question: Asked, language: str, rows: Rows | None = None,
                         + LEXICAL_WEIGHT * (covered - LEXICAL_SHARE * usual[:, 2]), np.float32)
     order = np.lexsort((candidates, -scores))  # equal scores: the earlier passage first, so that answers repeat
     return Ranking(candidates[order], scores[order], cosines[order], covered[order])
-
-
-def allowed(index: Index, since: date | None, until: date | None, file: str | None) -> Rows | None:
-    """The rows that filters leave; None when there is no filter."""
-    return index.store.rows(since, until, file)

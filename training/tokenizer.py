@@ -29,16 +29,23 @@ MARKS = Regex(
 UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}"
 
 
+def folding() -> list[normalizers.Normalizer]:
+    """Return what text goes through before it is cut into words."""
+    return [
+        normalizers.NFKD(),
+        normalizers.Replace(MARKS, ""),
+        normalizers.Replace("\u2019", "'"),
+        normalizers.NFKC(),
+        normalizers.Lowercase(),
+    ]
+
+
 def untrained() -> Tokenizer:
     """Return the tokenizer without its vocabulary: how text is folded and cut into words."""
     tokenizer = Tokenizer(models.BPE(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.Sequence(
         [
-            normalizers.NFKD(),
-            normalizers.Replace(MARKS, ""),
-            normalizers.Replace("\u2019", "'"),
-            normalizers.NFKC(),
-            normalizers.Lowercase(),
+            *folding(),
         ]
     )
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -105,11 +112,7 @@ def word_pieces(work: Path, english: list[str]) -> Tokenizer:
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.Sequence(
         [
-            normalizers.NFKD(),
-            normalizers.Replace(MARKS, ""),
-            normalizers.Replace("\u2019", "'"),
-            normalizers.NFKC(),
-            normalizers.Lowercase(),
+            *folding(),
             normalizers.BertNormalizer(
                 clean_text=True, handle_chinese_chars=True, strip_accents=False, lowercase=False
             ),
