@@ -80,7 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     one = command("serve", _serve, "Open the page.")
     one.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)")
     one.add_argument("--port", type=int, default=7860, help="default: 7860")
-    one.add_argument("--editable", action="store_true", help="let whoever opens the page rebuild the index")
+    one.add_argument("--editable", action="store_true",
+                     help="let whoever opens the page add articles and rebuild the index")
+    one.add_argument("--mcp", action="store_true", help="let MCP clients ask and read too")
 
     one = command("status", _status, "Say what the index holds, and what changed in the folder since.")
     one.add_argument("--verify", action="store_true", help="check every file of the index against its checksum")
@@ -133,7 +135,7 @@ def _ask(given: argparse.Namespace) -> int:
 def _serve(given: argparse.Namespace) -> int:
     from qa.page import serve
 
-    serve(index=given.index, host=given.host, port=given.port, editable=given.editable)
+    serve(index=given.index, host=given.host, port=given.port, editable=given.editable, mcp=given.mcp)
     return DONE
 
 

@@ -22,8 +22,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from qa.build import Progress
 from qa.errors import IndexDamaged, UsageError
 from qa.page import render, words
-from qa.page.frame import _Cancelled, _steps, launch, page
+from qa.page.frame import launch, page
 from qa.page.guard import hosts
+from qa.page.rebuilding import Cancelled, steps
 
 DESKTOP = {"width": 1280, "height": 900}
 TELEPHONE = {"width": 390, "height": 844}
@@ -260,14 +261,14 @@ def test_a_rebuild_names_each_file_and_can_be_cancelled() -> None:
             went_on.append(number)
 
     seen, stop = threading.Event(), threading.Event()
-    steps = _steps(rebuild, stop)
-    assert "<bdi>0.txt</bdi>" in render.building(0, 3, next(steps).file, "en")
+    running = steps(rebuild, stop)
+    assert "<bdi>0.txt</bdi>" in render.building(0, 3, next(running).file, "en")
     seen.set()
-    assert next(steps).file == "1.txt"
+    assert next(running).file == "1.txt"
     stop.set()
     seen.set()
-    with pytest.raises(_Cancelled):
-        next(steps)
+    with pytest.raises(Cancelled):
+        next(running)
     assert went_on == [0, 1]
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import itertools
+import json
 import logging
 import os
-import queue
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 # Read when gradio is imported: nothing is reported to anyone.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -17,55 +19,41 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(10**9)
 
 import gradio as gr
-from gradio.events import api
 from starlette.middleware import Middleware
 
 from qa.articles import Article
-from qa.build import Progress
 from qa.errors import IndexBusy, QAError, UsageError
 from qa.page import render
 from qa.page.guard import Guard, hosts
+from qa.page.machines import LIMIT, LONGEST_QUESTION, Asks, Dictionary, check_mcp, endpoints
+from qa.page.rebuilding import Cancelled, Rebuilds, steps
 from qa.page.render import Asked, Place
+from qa.page.theme import theme
+from qa.page.uploads import Uploads
 from qa.page.words import FALLBACK, WORDS, choose
 
 log = logging.getLogger(__name__)
 
+Folder = Callable[[], str | os.PathLike[str]]  # names the folder of articles
+
 PORT = 7860
-LIMIT = 5               # passages shown when the reader chooses no other number
 LIMITS = [3, 5, 10, 20]
-LONGEST_QUESTION = 2_000  # characters: far more than any question, and quick to encode
 AT_ONCE = 8             # questions answered side by side; more wait in the queue rather than slow all others down
 
 _BIND = "qaBind(element, trigger, watch, props, '{name}', ['again', 'open', 'mend', 'cancel'])"
 
 
-class Asks(Protocol):
-    """`qa.ask` or anything that answers like it."""
-
-    def __call__(self, question: str, *, k: int, since: str | None, until: str | None,
-                 file: str | None) -> Dictionary: ...
-
-
-class Dictionary(Protocol):
-    """A record that knows its JSON form, which is all that the page reads."""
-
-    def to_dict(self) -> dict[str, Any]: ...
-
-
-Rebuilds = Callable[[Callable[[Progress], None]], object]  # takes what is called with each file's progress
-
-
-class _Cancelled(Exception):
-    """The reader stopped a rebuild."""
-
-
 def page(ask: Asks, status: Callable[[], Dictionary], *, article: Callable[[str], Article] | None = None,
-         rebuild: Rebuilds | None = None) -> gr.Blocks:
+         rebuild: Rebuilds | None = None, articles: Folder | None = None, mcp: bool = False) -> gr.Blocks:
     """The page over functions that answer.
 
-    `article` gives the stored article of a file, for reading on; `rebuild` builds the index anew and is given only
-    when readers of the page may do that. Raises nothing; what the functions raise is shown as a state of the page.
+    `article` gives the stored article of a file, for reading on; `rebuild` builds the index anew, and `articles`
+    names the folder that readers may add files to: both are given only when readers of the page may do that.
+    `mcp` offers asking and reading to MCP clients too. What the functions raise is shown as a state of the page.
+    Raises UsageError when MCP is wanted and its package is not installed.
     """
+    if mcp:
+        check_mcp()
     i18n = gr.I18n(**{language: {f"qa_{key}": text for key, text in table.items()}
                       for language, table in WORDS.items()})
 
@@ -73,6 +61,7 @@ def page(ask: Asks, status: Callable[[], Dictionary], *, article: Callable[[str]
         return i18n(f"qa_{key}")
 
     can_rebuild = rebuild is not None
+    uploads = Uploads(articles) if articles and rebuild else None
     turns = itertools.count()
     stop = threading.Event()
     building = threading.Lock()
@@ -120,7 +109,7 @@ def page(ask: Asks, status: Callable[[], Dictionary], *, article: Callable[[str]
         asked = _asked(**{name: data.get(name, value) for name, value in filled.items()}, limit=limit)
         return *asked.values(), look(asked, _language(request)) if asked["question"] else gr.update()
 
-    def read(event: gr.EventData, request: gr.Request) -> str:
+    def open_article(event: gr.EventData, request: gr.Request) -> str:
         language = _language(request)
         data: dict[str, Any] = event._data or {}
         try:
@@ -142,19 +131,23 @@ def page(ask: Asks, status: Callable[[], Dictionary], *, article: Callable[[str]
             return
         try:
             stop.clear()
-            for step in _steps(rebuild, stop):
+            for step in steps(rebuild, stop):
                 yield render.building(step.done, step.total, step.file, language), nothing, nothing, nothing
-        except _Cancelled:
+        except Cancelled:
             yield render.built("cancelled", language), nothing, nothing, nothing
         except Exception as error:
             yield _problem(error, language, False), nothing, nothing, nothing
         else:
+            if uploads:
+                uploads.rebuilt()
             yield render.built("rebuilt", language), *folder(language)
         finally:
             building.release()
 
     blocks = _Page(title="qa", analytics_enabled=False, fill_width=True)
     blocks.i18n = i18n
+    blocks.mcp = mcp
+    blocks.uploads = uploads
     with blocks:
         gr.HTML(_mastheads(), elem_id="qa-masthead", apply_default_css=False)
         # Columns laid out by page.css: each further kind of block is more for a browser to fetch before one can type.
@@ -186,28 +179,14 @@ def page(ask: Asks, status: Callable[[], Dictionary], *, article: Callable[[str]
             start(search, boxes, results, **asking, trigger_mode="always_last")
         for block in (go, examples, results):
             block.again(again, boxes, [*boxes, results], **asking, trigger_mode="always_last")
-        results.open(read, None, beside, **quiet, concurrency_limit=AT_ONCE)
+        results.open(open_article, None, beside, **quiet, concurrency_limit=AT_ONCE)
         if can_rebuild:
             for block in (results, below):
                 block.mend(mend, None, [mending, examples, below, results], **quiet, concurrency_limit=1,
                            concurrency_id="mend")
             mending.cancel(stop.set, None, None, **quiet)
 
-        def endpoint(question: str, limit: int = LIMIT, since: str | None = None, until: str | None = None,
-                     file: str | None = None) -> dict[str, Any]:
-            """Passages of the articles that answer a question, as the JSON object of `qa ask --json`.
-
-            `limit` is how many passages; `since` and `until` are dates such as 2022, 2022-09 or 2022-09-15, both
-            inclusive; `file` is a pattern for file names such as *.md.
-            """
-            if len(question) > LONGEST_QUESTION:
-                raise gr.Error(f"A question may have {LONGEST_QUESTION} characters at most.", print_exception=False)
-            try:
-                return ask(question, k=limit, since=since, until=until, file=file).to_dict()
-            except QAError as error:
-                raise gr.Error(str(error), print_exception=False) from error
-
-        api(endpoint, api_name="ask", concurrency_limit=AT_ONCE, concurrency_id="ask")
+        blocks.defaults = endpoints(ask, article if mcp else None, concurrency_limit=AT_ONCE, concurrency_id="ask")
     return blocks
 
 
@@ -222,33 +201,48 @@ def launch(blocks: gr.Blocks, host: str = "127.0.0.1", port: int = PORT, *, open
             free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             free.bind((host, port))
             port = free.getsockname()[1]
-        _, url, _ = blocks.launch(server_name=host, server_port=port, inbrowser=open_browser, prevent_thread_lock=True)
+        with contextlib.redirect_stdout(io.StringIO()):  # Gradio announces MCP there, however quiet it is to be
+            _, url, _ = blocks.launch(
+                server_name=host, server_port=port, inbrowser=open_browser, prevent_thread_lock=True)
+        if blocks.mcp_server_obj:
+            blocks.mcp_server_obj.postprocess_output_data = _as_json  # type: ignore[method-assign]
     except OSError as error:
         raise taken from error
     return str(url)
+
+
+def _as_json(data: Any, root_url: str) -> list[Any]:
+    """What an MCP tool gives, as JSON; Gradio would write it as Python does."""
+    from mcp.types import TextContent  # an extra: installed where MCP is asked for
+
+    return [TextContent(type="text", text=json.dumps(output, ensure_ascii=False)) for output in data]
 
 
 class _Page(gr.Blocks):
     """Blocks that launch in qa's own dress and behind its guard, also when someone else calls `launch`."""
 
     i18n: gr.I18n
+    uploads: Uploads | None = None
+    mcp: bool = False
+    defaults: dict[str, list[Any]]  # of the endpoints' parameters after the first
 
     def launch(self, *args: Any, **options: Any) -> Any:
         # Hugging Face Spaces says by the environment that the server is to listen to its proxy.
         host = options.get("server_name") or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
         chosen: dict[str, Any] = {
-            "server_name": host, "theme": _theme(), "i18n": self.i18n, "footer_links": ["api"], "run_history": False,
-            "ssr_mode": False, "pwa": False, "share": False, "mcp_server": False, "enable_monitoring": False,
+            "server_name": host, "theme": theme(), "i18n": self.i18n, "footer_links": ["api"], "run_history": False,
+            "ssr_mode": False, "pwa": False, "share": False, "mcp_server": self.mcp, "enable_monitoring": False,
             "quiet": True, "max_file_size": 0,
-            "app_kwargs": {"middleware": [Middleware(Guard, allowed=hosts(host))]},
+            "app_kwargs": {"middleware": [
+                Middleware(Guard, allowed=hosts(host), uploads=self.uploads, mcp=self.mcp)]},
         }  # fmt: skip
         return super().launch(*args, **{**chosen, **options})
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *args: Any, **options: Any) -> Any:
-        # The endpoint may be called with the question alone, as its other inputs have defaults; Gradio fills them in
-        # only on the client's side.
-        if block_fn.api_name == "ask":
-            inputs = [*inputs, *[LIMIT, None, None, None][max(0, len(inputs) - 1):]]
+        # An endpoint may be called with its first input alone, as the others have defaults; Gradio fills them in only
+        # on the client's side.
+        if block_fn.api_name in self.defaults:
+            inputs = [*inputs, *self.defaults[block_fn.api_name][max(0, len(inputs) - 1):]]
         return await super().preprocess_data(block_fn, inputs, *args, **options)
 
 
@@ -276,64 +270,3 @@ def _problem(error: Exception, language: str, can_rebuild: bool) -> str:
     if not isinstance(error, QAError):
         log.error("The page could not answer", exc_info=error)
     return render.problem(error, language, can_rebuild=can_rebuild)
-
-
-def _steps(rebuild: Rebuilds, stop: threading.Event) -> Iterator[Progress]:
-    """Runs `rebuild` beside the page and yields its newest progress; raises what it raises, or _Cancelled."""
-    news: queue.SimpleQueue[Progress | None] = queue.SimpleQueue()
-    failed: list[BaseException] = []
-
-    def progress(step: Progress) -> None:
-        if stop.is_set():
-            raise _Cancelled
-        news.put(step)
-
-    def run() -> None:
-        try:
-            rebuild(progress)
-        except BaseException as error:
-            failed.append(error)
-        news.put(None)
-
-    worker = threading.Thread(target=run, name="qa-rebuild", daemon=True)
-    worker.start()
-    try:
-        step = news.get()
-        while step is not None:
-            while not news.empty() and step is not None:
-                step = news.get()  # a browser needs the newest step only
-            if step is not None:
-                yield step
-                step = news.get()
-    finally:
-        if worker.is_alive():
-            stop.set()  # the reader closed the page: nobody waits for this build
-        worker.join()
-    if failed:
-        raise failed[0]
-
-
-def _theme() -> gr.themes.Base:
-    """Paper and ink, in the fonts of the reader's own machine: Gradio's themes fetch theirs from elsewhere."""
-    serif = ["Charter", "Bitstream Charter", "Iowan Old Style", "Palatino Linotype", "Georgia", "serif"]
-    theme = gr.themes.Base(
-        primary_hue=gr.themes.colors.neutral, neutral_hue=gr.themes.colors.stone, font=serif,
-        font_mono=["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"],
-    )
-    return theme.set(
-        body_background_fill="#fbfaf6", body_background_fill_dark="#17171a",
-        body_text_color="#1d1b18", body_text_color_dark="#ece8e0",
-        body_text_color_subdued="#5f5a52", body_text_color_subdued_dark="#aaa499",
-        background_fill_primary="#ffffff", background_fill_primary_dark="#1f1f23",
-        background_fill_secondary="#f4f1ea", background_fill_secondary_dark="#26262b",
-        border_color_primary="#ddd7cb", border_color_primary_dark="#3a3a41",
-        block_background_fill="transparent", block_background_fill_dark="transparent",
-        block_border_width="0px", block_shadow="none", block_label_text_color="*body_text_color_subdued",
-        block_label_text_color_dark="*body_text_color_subdued",
-        input_background_fill="#ffffff", input_background_fill_dark="#1f1f23",
-        input_border_color="#8d867a", input_border_color_dark="#77726a", input_placeholder_color="#6d675e",
-        input_placeholder_color_dark="#a09a8f",
-        button_primary_background_fill="#1f3a5f", button_primary_background_fill_dark="#b9cde8",
-        button_primary_background_fill_hover="#16304f", button_primary_background_fill_hover_dark="#d3e0f2",
-        button_primary_text_color="#ffffff", button_primary_text_color_dark="#14202f",
-    )  # fmt: skip

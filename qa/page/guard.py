@@ -19,9 +19,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from qa.page.uploads import LARGEST, Uploads
 from qa.page.words import choose, direction
 
-LARGEST_REQUEST = 1_000_000  # bytes: a question and its filters are far below, and uploads are not taken
+LARGEST_REQUEST = 1_000_000  # bytes: a question and its filters are far below
 
 # Gradio serves many more paths (uploads, files, proxies, monitoring…); only what the page and its clients use is let
 # through, so that no present or future one can read a file or start a job.
@@ -30,6 +31,10 @@ _PATHS = re.compile(
     r"|/gradio_api/(info/?|openapi\.json|app_id/?|startup-events|theme\.css|queue/join|queue/data|cancel|reset/?"
     r"|heartbeat/[\w-]+|(call|run|api)/ask/?|call/v2/ask/?|call/ask/[\w-]+)"
 )
+_MCP_PATHS = re.compile(
+    r"/gradio_api/(mcp/?|mcp/schema|(call|run|api)/read/?|call/v2/read/?|call/read/[\w-]+)"
+)
+_ARTICLES = "/qa/articles"  # where files are added
 _ASSETS = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8"}
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _FOREIGN_META = re.compile(r'\s*<meta\s+(?:property|name)="(?:og|twitter):[^>]*>')
@@ -48,10 +53,16 @@ def hosts(bound: str) -> frozenset[str]:
 
 
 class Guard:
-    """ASGI middleware: 403 for foreign hosts and origins, 404 for unknown paths, and the page's own assets."""
+    """ASGI middleware: 403 for foreign hosts and origins, 404 for unknown paths, and the page's own assets.
 
-    def __init__(self, app: ASGIApp, *, allowed: Iterable[str], title: str = "qa") -> None:
+    `uploads` takes files that readers add; None: the page is not to write. `mcp` lets MCP clients in.
+    """
+
+    def __init__(self, app: ASGIApp, *, allowed: Iterable[str], uploads: Uploads | None = None,
+                 mcp: bool = False) -> None:
         self.app = app
+        self.uploads = uploads
+        self.mcp = mcp
         self.allowed = frozenset(allowed)
         # Bound to a public address, a server is asked by address too. An address cannot be rebound, only a name can.
         self.addresses = not self.allowed <= _LOOPBACK
@@ -67,10 +78,15 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
         elif refusal := self._refusal(scope):
             await refusal(scope, receive, send)
+        elif scope["path"] == _ARTICLES:
+            await (await self._added(scope, receive))(scope, receive, send)
         elif scope["path"].startswith("/qa/"):
             await self._asset(scope["path"][4:])(scope, receive, send)
-        elif not _PATHS.fullmatch(scope["path"]):
+        elif not (_PATHS.fullmatch(scope["path"]) or (self.mcp and _MCP_PATHS.fullmatch(scope["path"]))):
             await PlainTextResponse("Not found", 404)(scope, receive, send)
+        elif scope["path"].rstrip("/").endswith("/mcp") and scope["method"] == "GET":
+            # Nothing is ever sent unasked, and Gradio's own page for browsers there links to other sites.
+            await PlainTextResponse("MCP clients POST to this address.", 405, {"allow": "POST"})(scope, receive, send)
         elif scope["path"] == "/":
             await self._page(scope, receive, send)
         else:
@@ -88,9 +104,20 @@ class Guard:
         if origin is not None and origin.partition("://")[2].lower() != named[0].lower():
             return PlainTextResponse("Requests from other sites are not answered.", 403)
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > LARGEST_REQUEST or "transfer-encoding" in headers:
-            return PlainTextResponse(f"A request may have {LARGEST_REQUEST} bytes at most.", 413)
+        most = LARGEST if self.uploads and scope["path"] == _ARTICLES else LARGEST_REQUEST
+        if not length.isdecimal() or int(length) > most or "transfer-encoding" in headers:
+            return PlainTextResponse(f"A request may have {most} bytes at most.", 413)
         return None
+
+    async def _added(self, scope: Scope, receive: Receive) -> Response:
+        if self.uploads is None:
+            return PlainTextResponse("This page only reads. Start it with: qa serve --editable", 403)
+        if scope["method"] != "POST":
+            return PlainTextResponse("Files are added by POST.", 405, {"allow": "POST"})
+        # A form of another site cannot send this type without asking first, and is refused when it asks.
+        if Headers(scope=scope).get("content-type") != "application/octet-stream":
+            return PlainTextResponse("A file is sent as application/octet-stream.", 415)
+        return await self.uploads(scope, receive)
 
     def _allows(self, name: str) -> bool:
         if name in self.allowed:
@@ -178,5 +205,3 @@ def _name(host: str) -> str:
     """The name in a Host header, without its port; "" when it is malformed."""
     match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:/@\s]+))(?::\d{1,5})?", host)
     return (match[1] or match[2]).lower() if match else ""
-
-

@@ -18,8 +18,10 @@ from qa.page.frame import PORT, launch, page
 Folder = str | os.PathLike[str]
 
 
-def over(index: Folder = "index", folder: Folder | None = None, *, editable: bool = False) -> gr.Blocks:
-    """The page over `index`. `editable` lets its readers rebuild the index from `folder`.
+def over(index: Folder = "index", folder: Folder | None = None, *, editable: bool = False,
+         mcp: bool = False) -> gr.Blocks:
+    """The page over `index`. `editable` lets its readers add articles to `folder` and rebuild the index from it;
+    `mcp` lets MCP clients ask and read.
 
     folder: None takes the folder the index was built from, or seeds when there is no index yet. Nothing is opened
     or loaded before the first visit.
@@ -33,21 +35,26 @@ def over(index: Folder = "index", folder: Folder | None = None, *, editable: boo
         partial(qa.status, index=index),
         article=partial(qa.article, index=index),
         rebuild=rebuild if editable else None,
+        articles=partial(_articles, index, folder) if editable else None,
+        mcp=mcp,
     )
 
 
 def serve(index: Folder = "index", folder: Folder | None = None, host: str = "127.0.0.1", port: int = PORT,
-          open_browser: bool = False, *, editable: bool = False, blocks: gr.Blocks | None = None) -> None:
+          open_browser: bool = False, *, editable: bool = False, mcp: bool = False,
+          blocks: gr.Blocks | None = None) -> None:
     """Opens the page and serves it until interrupted. `blocks` is a page already made with `over`.
 
-    Raises UsageError when the port cannot be used.
+    Raises UsageError when the port cannot be used, or MCP is wanted and not installed.
     """
     if os.environ.get("SPACE_ID") and not Path(index, "CURRENT").exists():
         qa.rebuild(_articles(index, folder), index=index)  # a Space has no terminal to build the index in
-    made = blocks if blocks is not None else over(index, folder, editable=editable)
+    made = blocks if blocks is not None else over(index, folder, editable=editable, mcp=mcp)
     url = launch(made, host, port, open_browser=open_browser)
     threading.Thread(target=_warm, args=(index,), name="qa-warm", daemon=True).start()
     print(f"The page is at {url}  (stop it with Ctrl+C)", file=sys.stderr)
+    if mcp:
+        print(f"MCP clients connect to {url}gradio_api/mcp", file=sys.stderr)
     made.block_thread()
 
 
