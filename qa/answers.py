@@ -72,6 +72,7 @@ class Hit:
     lexical: float          # share of the question's words found, weighted by rarity
     matched: tuple[str, ...]  # the words of the passage, as they stand there, that are also in the question
     more: tuple[Place, ...]  # where else the same text stands
+    changed: bool           # the file is no longer as it was read: another text, or gone
 
     def to_dict(self) -> dict[str, Any]:
         fields = {name: getattr(self, name) for name in self.__slots__}
@@ -91,12 +92,13 @@ class Answer:
     hits: tuple[Hit, ...]   # best first
     undated: int            # passages without a date that a date filter left out
     phrase: str | None      # the words of the question that since and until were read from; None: they were given
+    warning: str | None     # a newer generation of the index is damaged: what, and how to mend it
 
     def to_dict(self) -> dict[str, Any]:
         return {"question": self.question, "answered": self.answered, "confidence": self.confidence,
                 "since": self.since, "until": self.until, "generation": self.generation,
                 "hits": [hit.to_dict() for hit in self.hits], "undated": self.undated,
-                "phrase": self.phrase}
+                "phrase": self.phrase, "warning": self.warning}
 
 
 def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until: str | date | None = None,
@@ -141,7 +143,8 @@ def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until
     left_out = len(opened.store.undated_rows(file)) if (first or last) and phrase is None else 0
     return Answer(question.encode("utf-8", "replace").decode(), confidence >= _ANSWERED, round(confidence, 3),
                   first.isoformat() if first else None, last.isoformat() if last else None,
-                  opened.manifest.generation, _hits(opened, posed, ranking, k, repetitions), left_out, phrase)
+                  opened.manifest.generation, _hits(opened, posed, ranking, k, repetitions), left_out, phrase,
+                  opened.warning)
 
 
 def _within(index: Index, text: str, understood: Understood, file: str | None, k: int) -> tuple[Asked, Ranking] | None:
@@ -228,7 +231,7 @@ def _hits(index: Index, question: Asked, ranking: Ranking, k: int, repetitions: 
             round(float(ranking.scores[group.position]), 6), round(float(ranking.vector[group.position]), 6),
             round(float(ranking.lexical[group.position]), 6), _matched(passage.text, wanted),
             tuple(Place(other.file, other.published.date if other.published else None, other.start, other.end)
-                  for other in group.others)))
+                  for other in group.others), index.changed(passage.file)))
     return tuple(hits)
 
 

@@ -7,20 +7,23 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from qa import articles, encoder, index
+import numpy as np
+
+from qa import articles, encoder, generations
 from qa.articles import Article, Found
 from qa.background import background
 from qa.encoder import Encoder, Vectors
-from qa.errors import IndexProblem, Unreadable, UsageError
+from qa.errors import IndexDamaged, IndexProblem, Unreadable, UsageError
+from qa.parts import Parts
 from qa.passages import Passage, passages
 from qa.recipe import PASSAGE_SIZE, Recipe
-from qa.store import Store, Writer, document
+from qa.store import Store, Writer, document, writing
 
-_BATCH = 1_024  # passages: embedded at once, and about as many held in memory
+_BATCH = 256  # passages: embedded at once, about as many held in memory, and lost when the build is killed
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +50,14 @@ class Report:
     articles: int
     passages: int
     embedded: int   # passages embedded in this build
-    reused: int     # passages taken over from the generation before; embedded + reused == passages
+    reused: int     # passages taken over from an earlier build; embedded + reused == passages
     removed: int    # articles of the generation before whose file is gone
     dated: int      # articles that give at least one date
     undated: int    # articles that give none; dated + undated == articles
     unreadable: tuple[UnreadableFile, ...]
     seconds: float
     model: str
+    resumed: int    # of the reused: passages that a build which did not finish had embedded
 
     def to_dict(self) -> dict[str, object]:
         fields = asdict(self)
@@ -70,6 +74,7 @@ class _Ready:
     article: Article
     passages: list[Passage]
     vectors: Vectors | None
+    taken_over: bool    # from the generation before
 
 
 def rebuild(folder: str | os.PathLike[str] = "seeds", *, index: str | os.PathLike[str] = "index",
@@ -81,9 +86,10 @@ def rebuild(folder: str | os.PathLike[str] = "seeds", *, index: str | os.PathLik
     reading rules have changed. When nothing has changed at all, the generation stays. `model` names any
     sentence-transformers model (None: the shipped one); `encoder` gives one already loaded instead. `passage_size`
     is in characters. The old generation answers until the new one is complete; an exception raised by `progress`
-    cancels without a trace.
+    cancels. What a build that was cancelled or killed has embedded, the next one does not embed again.
 
-    Raises UsageError (no such folder), ModelError, IndexBusy. Files that cannot be read are in the report.
+    Raises UsageError (no such folder), ModelError, IndexBusy, IndexProblem (the disk is full or fails). Files that
+    cannot be read are in the report.
     """
     return _rebuild(Path(folder), Path(index), model, full, progress or (lambda _: None), encoder, passage_size)
 
@@ -96,60 +102,70 @@ def _rebuild(folder: Path, where: Path, model: str | None, full: bool, progress:
         raise UsageError(f"{where} is a file, not a folder for an index. Choose another with --index")
     chosen = chosen or encoder.load(model)
     recipe = Recipe(chosen.name, chosen.fingerprint, chosen.dimension, passage_size)
-    with index.building(where) as aside, contextlib.ExitStack() as closing:
+    with generations.building(where) as aside, contextlib.ExitStack() as closing:
         last = _last(where)
         if last:
             closing.enter_context(last.store)
+            if not last.whole.damaged:  # a killed build may have completed a generation and not switched to it
+                generations.keep_only(where, (last.number, generations.generation_before(where, last.number)))
         known = last.store.known() if last else {}
-        before = last if last and last.manifest.recipe == recipe and not full else None
-        writer = Writer(aside, recipe.dimension)
-        try:
-            embedded = reused = changed = undated = total = 0
-            for ready, fresh in _embedded(_read(folder, found, refused, before, recipe, progress), chosen):
-                writer.add(ready.found, ready.sha256, ready.article, ready.passages,
-                           ready.vectors if ready.vectors is not None else chosen.encode_passages([]))
-                embedded += len(ready.passages) if fresh else 0
-                reused += 0 if fresh else len(ready.passages)
-                changed += fresh
-                total += 1
-                undated += ready.article.published is None
-                known.pop(ready.found.file, None)
-            removed = len(known)
-            unreadable = tuple(sorted(refused))
-            if before and not changed and not removed and unreadable == before.manifest.unreadable and (
-                    before.manifest.folder == str(folder.resolve())):
-                generation = before.manifest.generation
-            else:
-                progress(Progress("writing", len(found), len(found), ""))
-                writer.finish()
-                generation = index.next_generation(where)
-                with Store(aside) as store:
-                    null = background(store, chosen)
-                manifest = index.Manifest(
+        before = last if last and last.whole.manifest.recipe == recipe and not full else None
+        parts = Parts(where / generations.PARTS, recipe, 2 * sum(one.size for one in found))
+        writer = closing.enter_context(Writer(aside, recipe.dimension))
+        embedded = resumed = reused = changed = undated = total = 0
+        for ready, fresh, again in _embedded(_read(folder, found, refused, before, recipe, progress), chosen, parts):
+            writer.add(ready.found, ready.sha256, ready.article, ready.passages,
+                       ready.vectors if ready.vectors is not None else chosen.encode_passages([]))
+            embedded += fresh
+            resumed += again
+            reused += len(ready.passages) - fresh
+            changed += not ready.taken_over
+            total += 1
+            undated += ready.article.published is None
+            known.pop(ready.found.file, None)
+        removed = len(known)
+        unreadable = tuple(sorted(refused))
+        if before and not before.whole.damaged and not changed and not removed and (
+                unreadable == before.whole.manifest.unreadable
+                and before.whole.manifest.folder == str(folder.resolve())):
+            generation = before.number
+        else:
+            progress(Progress("writing", len(found), len(found), ""))
+            writer.finish()
+            generation = generations.next_generation(where)
+            with writing(aside):
+                try:
+                    with Store(aside) as store:
+                        null = background(store, chosen)
+                except IndexDamaged as error:  # a disk may lose what it took without a word
+                    raise OSError(str(error.__cause__ or error)) from error
+                manifest = generations.Manifest(
                     generation, recipe, datetime.now(UTC).isoformat(timespec="seconds"), str(folder.resolve()), total,
-                    embedded + reused, unreadable, null, index.checksums(aside))
-                index.switch(where, aside, manifest)
-        finally:
-            writer.close()
+                    embedded + reused, unreadable, null, generations.checksums(aside))
+            generations.switch(where, aside, manifest)
+            generations.keep_only(where, (generation, last.number if last else None))
+        parts.clear()
     return Report(generation, total, embedded + reused, embedded, reused, removed, total - undated, undated,
                   tuple(UnreadableFile(file, reason) for file, reason in unreadable),
-                  round(time.perf_counter() - began, 3), recipe.model)
+                  round(time.perf_counter() - began, 3), recipe.model, resumed)
 
 
 @dataclass(frozen=True, slots=True)
 class _Before:
     """The generation before, undamaged."""
 
-    manifest: index.Manifest
+    whole: generations.Whole
     store: Store
+
+    @property
+    def number(self) -> int:
+        return self.whole.manifest.generation
 
 
 def _last(where: Path) -> _Before | None:
     try:
-        manifest = index.read_manifest(where)
-        if index.verify(where):
-            return None
-        return _Before(manifest, Store(index.generation_folder(where, manifest.generation)))
+        whole = generations.whole(where)
+        return _Before(whole, Store(whole.folder))
     except IndexProblem:
         return None  # a build from nothing mends whatever is wrong with it
 
@@ -172,7 +188,7 @@ def _read(folder: Path, found: list[Found], refused: list[tuple[str, str]], befo
                 if article is not None:
                     rows = before.store.rows_of(one.file)
                     yield _Ready(one, old.sha256, article, before.store.passages(rows.tolist()),
-                                 before.store.vectors(rows))
+                                 before.store.vectors(rows), True)
                     continue
             if data is None:
                 data = articles.read_bytes(folder, one.file)
@@ -180,31 +196,40 @@ def _read(folder: Path, found: list[Found], refused: list[tuple[str, str]], befo
         except Unreadable as error:
             refused.append((one.file, str(error)))
         else:
-            yield _Ready(one, hashlib.sha256(data).hexdigest(), article, passages(article, recipe.passage_size), None)
+            yield _Ready(one, hashlib.sha256(data).hexdigest(), article, passages(article, recipe.passage_size), None,
+                         False)
     progress(Progress("reading", len(found), len(found), ""))
 
 
-def _embedded(stream: Iterator[_Ready], chosen: Encoder) -> Iterator[tuple[_Ready, bool]]:
-    """The same articles in the same order, all with vectors; True beside those embedded here."""
+def _embedded(stream: Iterator[_Ready], chosen: Encoder, parts: Parts) -> Iterator[tuple[_Ready, int, int]]:
+    """The same articles in the same order, all with vectors; beside each how many of its passages were embedded
+    here, and how many of them an unfinished build had embedded."""
     waiting: list[_Ready] = []
     size = 0
     for ready in stream:
         waiting.append(ready)
         size += len(ready.passages)
         if size >= _BATCH:
-            yield from _flush(waiting, chosen)
+            yield from _flush(waiting, chosen, parts)
             waiting, size = [], 0
-    yield from _flush(waiting, chosen)
+    yield from _flush(waiting, chosen, parts)
 
 
-def _flush(waiting: list[_Ready], chosen: Encoder) -> Iterator[tuple[_Ready, bool]]:
+def _flush(waiting: list[_Ready], chosen: Encoder, parts: Parts) -> Iterator[tuple[_Ready, int, int]]:
     texts = [document(passage) for ready in waiting if ready.vectors is None for passage in ready.passages]
-    vectors = chosen.encode_passages(texts)
+    kept = parts.find(texts)
+    missing = [text for text, vector in zip(texts, kept, strict=True) if vector is None]
+    fresh = chosen.encode_passages(missing)
+    parts.keep(missing, fresh)
+    rest = iter(fresh)
+    vectors = [next(rest) if vector is None else vector for vector in kept]
     cursor = 0
     for ready in waiting:
         if ready.vectors is not None:
-            yield ready, False
+            yield ready, 0, 0
         else:
-            mine = vectors[cursor : cursor + len(ready.passages)]
-            cursor += len(ready.passages)
-            yield _Ready(ready.found, ready.sha256, ready.article, ready.passages, mine), True
+            mine = slice(cursor, cursor + len(ready.passages))
+            cursor = mine.stop
+            here = sum(vector is None for vector in kept[mine])
+            rows = np.stack(vectors[mine]) if vectors[mine] else fresh[:0]
+            yield replace(ready, vectors=rows), here, len(ready.passages) - here

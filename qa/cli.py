@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qa.errors import QAError, UsageError
+from qa.errors import IndexDamaged, QAError, UsageError
 
 if TYPE_CHECKING:  # each command imports what it uses when it runs: `qa --help` must not load a model
     from qa.answers import Answer, Hit
@@ -129,6 +129,7 @@ def _ask(given: argparse.Namespace) -> int:
         _print_json(answer.to_dict())
     else:
         _print_answer(answer)
+    _warn(answer.warning)
     return DONE if answer.answered else NO_ANSWER
 
 
@@ -142,7 +143,14 @@ def _serve(given: argparse.Namespace) -> int:
 def _status(given: argparse.Namespace) -> int:
     from qa.contents import status
 
-    found = status(given.index, verify_checksums=given.verify)
+    try:
+        found = status(given.index, verify_checksums=given.verify)
+    except IndexDamaged as error:
+        if given.json:
+            _print_json({"damaged": list(error.files)})
+        else:
+            print("Damaged:", *(f"  {_one_line(line)}" for line in error.files), sep="\n")
+        raise
     if given.json:
         _print_json(found.to_dict())
     else:
@@ -161,9 +169,11 @@ def _status(given: argparse.Namespace) -> int:
         if found.damaged is not None:
             print("Every file of the index is as it was written." if not found.damaged else "Damaged:")
             for line in found.damaged:
-                print(f"  {line}")
+                print(f"  {_one_line(line)}")
+    _warn(found.warning)
     if found.damaged:
-        print("qa: the index is damaged. Build it anew with: qa rebuild --full", file=sys.stderr)
+        if not found.warning:
+            print("qa: the index is damaged. Build it anew with: qa rebuild --full", file=sys.stderr)
         return BAD_INDEX
     return DONE
 
@@ -185,11 +195,11 @@ def _evaluate(given: argparse.Namespace) -> int:
 def _text(given: argparse.Namespace) -> int:
     from qa import articles
     from qa.errors import Unreadable
-    from qa.index import read_manifest
+    from qa.generations import whole
 
     path = Path(given.file)
     if not path.is_file() and not path.is_absolute():
-        path = Path(read_manifest(given.index).folder, given.file)  # as hits name it
+        path = Path(whole(given.index).manifest.folder, given.file)  # as hits name it
     if path.suffix.lower() not in articles.SUFFIXES:
         raise UsageError(f"{given.file!r} is no article: its name must end in {', '.join(sorted(articles.SUFFIXES))}.")
     try:
@@ -200,6 +210,11 @@ def _text(given: argparse.Namespace) -> int:
 
 
 # --- printing -----------------------------------------------------------------------------------------------
+
+
+def _warn(warning: str | None) -> None:
+    if warning:
+        print(f"qa: {_one_line(warning)}", file=sys.stderr)
 
 
 def _print_json(fields: dict[str, Any]) -> None:
@@ -214,7 +229,8 @@ def _print_answer(answer: Answer) -> None:
     for number, hit in enumerate(answer.hits, start=1):
         print(f"\n{bold}{number}. {_printable(hit.title or hit.file)}{plain}")
         print(f"{dim}{_one_line(hit.file)} · {_when(hit)} · {hit.language}"
-              + (f" · +{len(hit.more)} more" if hit.more else "") + plain)
+              + (f" · +{len(hit.more)} more" if hit.more else "")
+              + (" · the file has changed since" if hit.changed else "") + plain)
         start, end = hit.answer_start - hit.start, hit.answer_end - hit.start
         print(f"{_printable(hit.text[:start])}{left}{_printable(hit.text[start:end])}{right}"
               f"{_printable(hit.text[end:])}")

@@ -10,7 +10,8 @@ from typing import Any
 from qa import articles
 from qa.articles import Article
 from qa.errors import Unreadable, UsageError
-from qa.index import generation_folder, open_index, read_manifest, verify
+from qa.generations import Whole, current, verify, whole
+from qa.index import open_index
 from qa.store import Store
 
 _EXAMPLES = 6  # titles offered as a first question
@@ -38,6 +39,7 @@ class Status:
     deleted: tuple[str, ...]
     damaged: tuple[str, ...] | None  # None: not verified
     examples: tuple[str, ...]  # titles to begin with
+    warning: str | None     # a newer generation is damaged: what, and how to mend it
 
     def to_dict(self) -> dict[str, Any]:
         fields = asdict(self)
@@ -45,10 +47,12 @@ class Status:
 
 
 def status(index: str | os.PathLike[str] = "index", *, verify_checksums: bool = False) -> Status:
-    """What the index holds. Loads no model. Raises IndexMissing, IndexDamaged or IndexMismatch."""
-    manifest = read_manifest(index)
+    """What the index holds. Loads no model. `verify_checksums` compares every file anew with its checksum, also of
+    generations that answer nothing at present. Raises IndexMissing, IndexDamaged or IndexMismatch."""
     damaged = tuple(verify(index)) if verify_checksums else None
-    with Store(generation_folder(index, manifest.generation)) as store:
+    found = _whole(index)
+    manifest = found.manifest
+    with Store(found.folder) as store:
         added, changed, deleted = _changes(store, manifest.folder, {file for file, _ in manifest.unreadable})
         dated = store.dated()
         first, last = store.span()
@@ -57,7 +61,21 @@ def status(index: str | os.PathLike[str] = "index", *, verify_checksums: bool = 
             manifest.generation, manifest.recipe.model, manifest.recipe.dimension, manifest.articles,
             manifest.passages, dated, manifest.articles - dated, first, last, store.languages(), manifest.built,
             manifest.folder, tuple({"file": file, "reason": reason} for file, reason in manifest.unreadable),
-            tuple(added), tuple(changed), tuple(deleted), damaged, examples)
+            tuple(added), tuple(changed), tuple(deleted), damaged, examples, found.warning)
+
+
+_checked: dict[str, tuple[bytes, Whole]] = {}  # by folder, with what CURRENT held: a page asks at every visit
+
+
+def _whole(index: str | os.PathLike[str]) -> Whole:
+    key, pointer = os.path.realpath(index), current(index)
+    known = _checked.get(key)
+    if known and known[0] == pointer:
+        return known[1]
+    found = whole(index)
+    if pointer is not None and pointer == current(index):
+        _checked[key] = (pointer, found)
+    return found
 
 
 def _changes(store: Store, folder: str, unreadable: set[str]) -> tuple[list[str], list[str], list[str]]:

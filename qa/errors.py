@@ -35,7 +35,14 @@ class IndexMissing(IndexProblem):
 
 
 class IndexDamaged(IndexProblem):
-    """A file of the index is gone, cut short or changed since it was written."""
+    """A file of the index is gone, cut short or changed since it was written.
+
+    `files` names each of them with what is wrong with it.
+    """
+
+    def __init__(self, message: str, files: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.files = files
 
 
 class IndexMismatch(IndexProblem):

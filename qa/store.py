@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -88,9 +89,10 @@ class Writer:
         import faiss
 
         self._folder = folder
-        self._database = sqlite3.connect(folder / DATABASE)
-        self._database.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA page_size=8192;"
-                                     + _SCHEMA)
+        with writing(folder):
+            self._database = sqlite3.connect(folder / DATABASE)
+            self._database.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA page_size=8192;"
+                                         + _SCHEMA)
         self._vectors: Any = faiss.IndexFlatIP(dimension)
         self._articles = 0
         self._rows = 0
@@ -137,8 +139,13 @@ class Writer:
         for title, text in rows:
             yield document(Passage("", 0, 0, text, None, title, ""))
 
-    def close(self) -> None:
-        self._database.close()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        with contextlib.suppress(sqlite3.Error):  # what is not finished is thrown away
+            self._database.close()
 
 
 def _stored(published: Dated | None) -> tuple[str | None, str | None, str | None, int | None]:
@@ -158,18 +165,32 @@ def _dated(date_: str | None, source: str | None, evidence: str | None, start: i
     return None if date_ is None else Dated(date_, source or "", evidence or "", start)
 
 
+_reading_vectors = threading.Lock()
+
+
+def _read_vectors(path: Path) -> Any:
+    """A FAISS file, mapped. FAISS believes what a file says of its own size, so it is told the size beforehand."""
+    import faiss
+
+    with _reading_vectors:  # the limit is one for the whole process
+        usual = faiss.get_deserialization_vector_byte_limit()
+        faiss.set_deserialization_vector_byte_limit(path.stat().st_size)
+        try:
+            return faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+        finally:
+            faiss.set_deserialization_vector_byte_limit(usual)
+
+
 class Store:
     """One generation, opened for reading. Usable from several threads."""
 
     def __init__(self, folder: Path) -> None:
         """Opens the files of `folder`. Raises IndexDamaged when one of them cannot be read."""
-        import faiss
-
         try:
             # immutable: the files of a generation never change, so no lock is taken and a read-only disk will do
             self._database = sqlite3.connect(f"{(folder / DATABASE).resolve().as_uri()}?immutable=1", uri=True,
                                              check_same_thread=False)
-            self._vectors: Any = faiss.read_index(str(folder / VECTORS), faiss.IO_FLAG_MMAP_IFC)
+            self._vectors: Any = _read_vectors(folder / VECTORS)
             self.lexical = Lexical(folder / WORDS)
             self.count = int(self._database.execute("SELECT count(*) FROM passages").fetchone()[0])
         except Exception as error:  # each library has its own errors for damage
@@ -206,6 +227,12 @@ class Store:
         """Every indexed file by its name."""
         rows = self._database.execute("SELECT number, file, size, modified, sha256 FROM articles")
         return {values[1]: Known(*values) for values in rows}
+
+    def known_file(self, file: str) -> Known | None:
+        """What is known of one file; None when the index does not hold it."""
+        values = self._database.execute("SELECT number, file, size, modified, sha256 FROM articles WHERE file = ?",
+                                        (file,)).fetchone()
+        return Known(*values) if values else None
 
     def article(self, file: str) -> Article | None:
         """The article of `file` as it was read; None when the index does not hold it."""

@@ -16,23 +16,25 @@ from hypothesis import strategies as st
 import qa
 from qa import articles
 from qa.build import Progress
-from qa.index import GENERATIONS
+from qa.generations import GENERATIONS, PARTS
 
 pytestmark = pytest.mark.usefixtures("brief_background")
 
 
 def facts(report: qa.Report) -> dict[str, object]:
-    """The report without what differs from run to run."""
+    """The report without what differs from run to run, and without what only a build after a killed one has."""
     fields = report.to_dict()
     del fields["seconds"]
+    assert fields.pop("resumed") == 0
     return fields
 
 
 def files(index: Path) -> dict[str, bytes]:
+    """Every file of the index but its lock and what an unfinished build keeps for the next one."""
     return {
         path.relative_to(index).as_posix(): path.read_bytes()
         for path in index.rglob("*")
-        if path.is_file() and path.name != "lock"
+        if path.is_file() and path.name != "lock" and path.parent.name != PARTS
     }
 
 
@@ -274,7 +276,7 @@ def test_a_file_that_vanishes_while_reading_is_listed(build: Build, folder: Path
 def test_a_cancelled_build_leaves_the_old_index_answering(
     build: Build, folder: Path, index: Path, stage: str, done: int, encoder: CountryEncoder, reason: BaseException
 ) -> None:
-    """An exception at any moment leaves every file as it was and nothing beside."""
+    """An exception at any moment leaves every file as it was; what was embedded by then is not embedded again."""
     build(folder)
     before, answered = files(index), answers(index, encoder)
     write(folder, {"egipet.txt": "Kenya took it all."})
@@ -286,13 +288,18 @@ def test_a_cancelled_build_leaves_the_old_index_answering(
     with pytest.raises((KeyboardInterrupt, RuntimeError)):
         build(folder, progress=cancel)
     assert files(index) == before
-    assert not (index / GENERATIONS / "building").exists()
-    assert answers(index, encoder) == answered
-    assert build(folder).generation == 2
+    assert [path.name for path in (index / GENERATIONS).iterdir()] == ["000001"]
+    assert answers(index, encoder) == [
+        [{**hit, "changed": hit["file"] == "egipet.txt"} for hit in hits] for hits in answered
+    ]
+    report = build(folder)
+    finished = stage == "writing"
+    assert (report.generation, report.embedded, report.resumed) == (2, 0 if finished else 1, 1 if finished else 0)
+    assert not (index / PARTS).exists()
 
 
 @pytest.mark.parametrize("part", ["qa.store.Writer._add", "faiss.write_index", "qa.store.build_lexical",
-                                  "qa.index._switch"])
+                                  "qa.generations._switch"])
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("write failed"),
                                    sqlite3.OperationalError("database or disk is full")])
 def test_a_full_disk_is_said_and_leaves_the_old_index_answering(

@@ -220,7 +220,7 @@ def test_a_reader_that_goes_away_is_no_error(desk: Path) -> None:
 
 def test_a_second_rebuild_at_the_same_time_ends_with_3(run: Here, tmp_path: Path) -> None:
     """The message says who is building, and to wait."""
-    from qa.index import building
+    from qa.generations import building
 
     with building(tmp_path / "index"):
         code, out, err = run("rebuild", "seeds", "--index", str(tmp_path / "index"), "--json")
@@ -309,6 +309,7 @@ def test_a_rebuild_with_unreadable_files_ends_with_4_and_lists_them(
         "dated": 4,
         "undated": 1,
         "model": str(static_model),
+        "resumed": 0,
     }
     assert [one["file"] for one in listed] == ["binary.md", "empty.txt", "gone.txt", "line\nend.txt", "page.html"]
     assert done.stderr.splitlines() == [

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,16 +14,33 @@ from hypothesis import strategies as st
 
 import qa
 from qa.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing
-from qa.index import CURRENT, GENERATIONS, LOCK, building, next_generation, open_index, read_manifest, verify
+from qa.generations import CURRENT, GENERATIONS, LOCK, building, next_generation, pointer, verify, whole
+from qa.index import open_index
 from qa.store import MANIFEST
+
+
+def built(root: Path, *states: dict[str, str]) -> Path:
+    """An index of as many generations as there are states of its folder."""
+    for number, state in enumerate(states):
+        folder = write(root / "articles", state)
+        qa.rebuild(folder, index=root / "index", encoder=CountryEncoder(), full=number > 0)
+    return root / "index"
 
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An index that is as it was written; tests damage copies of it."""
-    root = tmp_path_factory.mktemp("sound")
-    qa.rebuild(write(root / "articles", ARTICLES), index=root / "index", encoder=CountryEncoder())
-    return root / "index"
+    """An index of one generation that is as it was written; tests damage copies of it."""
+    return built(tmp_path_factory.mktemp("sound"), ARTICLES)
+
+
+# The second generation answers another file to the same question.
+LATER = {"2021/harbour.md": "Japan takes over the harbour of the blue ferries.", "egipet.txt": "Kenya opens a museum."}
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of two generations, both as they were written."""
+    return built(tmp_path_factory.mktemp("two"), ARTICLES, {**ARTICLES, **LATER})
 
 
 def files(index: Path) -> list[str]:
@@ -54,48 +71,113 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
 
 @pytest.mark.parametrize("kind", DAMAGES)
 def test_damage_of_any_file_is_found_and_named(sound: Path, tmp_path: Path, kind: str) -> None:
-    """Whichever file of a generation is damaged, nothing is answered from it, and `verify` says which it is."""
-    names = [name for name in files(sound) if name.startswith(GENERATIONS) and not name.endswith(MANIFEST)]
-    assert len(names) > 5
+    """Whichever file of the only generation is damaged, nothing is answered from it, and `verify` says which it is."""
+    names = [name for name in files(sound) if name.startswith(GENERATIONS)]
+    assert len(names) > 6
     for number, name in enumerate(names):
         copy = shutil.copytree(sound, tmp_path / str(number))
         DAMAGES[kind](copy / name)
         with pytest.raises(IndexDamaged, match="qa rebuild --full") as caught:
             open_index(copy, CountryEncoder())
         assert name in str(caught.value)
-        [line] = verify(copy)
+        [line] = caught.value.files
         assert name in line
+        assert verify(copy) == [line]
 
 
 @pytest.mark.parametrize("kind", DAMAGES)
-@pytest.mark.parametrize("name", [CURRENT, f"{GENERATIONS}/000001/{MANIFEST}"])
-def test_damage_of_what_describes_the_index_is_found(sound: Path, tmp_path: Path, name: str, kind: str) -> None:
-    """Nor is anything answered when the file that names the generation, or the one that describes it, is damaged."""
-    copy = shutil.copytree(sound, tmp_path / "copy")
-    DAMAGES[kind](copy / name)
-    with pytest.raises((IndexDamaged, IndexMissing), match="qa rebuild"):
-        open_index(copy, CountryEncoder())
-    with pytest.raises((IndexDamaged, IndexMissing), match="qa rebuild"):
-        verify(copy)
+def test_the_generation_before_takes_over(two: Path, tmp_path: Path, kind: str) -> None:
+    """Whichever file of the current generation is damaged, the one before answers, and says why."""
+    encoder = CountryEncoder()
+    assert qa.retrieve("Kenya?", index=two, encoder=encoder)[0].file == "egipet.txt"
+    for number, name in enumerate(name for name in files(two) if "/000002/" in name):
+        copy = shutil.copytree(two, tmp_path / str(number))
+        DAMAGES[kind](copy / name)
+        answer = qa.ask("Kenya?", index=copy, encoder=encoder)
+        assert (answer.generation, answer.hits[0].file) == (1, "2021/harbour.md")
+        assert answer.warning is not None
+        assert name in answer.warning
+        assert "generation 1, built 20" in answer.warning
+        assert answer.warning.endswith("Mend the index with: qa rebuild")
+        assert qa.status(copy).warning == answer.warning
+        assert [name in line for line in verify(copy)] == [True]
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_damage_of_the_generation_before_disturbs_no_answer(two: Path, tmp_path: Path, kind: str) -> None:
+    """It is named by `verify` all the same."""
+    for number, name in enumerate(name for name in files(two) if "/000001/" in name):
+        copy = shutil.copytree(two, tmp_path / str(number))
+        DAMAGES[kind](copy / name)
+        answer = qa.ask("Kenya?", index=copy, encoder=CountryEncoder())
+        assert (answer.generation, answer.warning) == (2, None)
+        assert [name in line for line in verify(copy)] == [True]
+
+
+def test_with_no_generation_whole_all_damage_is_named(two: Path, tmp_path: Path) -> None:
+    """Nothing answers, and the error names a file of each."""
+    copy = shutil.copytree(two, tmp_path / "copy")
+    for name in ("000001/vectors.faiss", "000002/articles.sqlite"):
+        flip(copy / GENERATIONS / name, 40)
+    with pytest.raises(IndexDamaged, match=r"000002/articles.sqlite: changed.*qa rebuild --full") as caught:
+        qa.ask("Kenya?", index=copy, encoder=CountryEncoder())
+    assert [line.split("/")[-2:] for line in caught.value.files] == [
+        ["000002", "articles.sqlite: changed since it was written"],
+        ["000001", "vectors.faiss: changed since it was written"],
+    ]
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_damage_of_what_names_the_generation_is_found(two: Path, tmp_path: Path, kind: str) -> None:
+    """Without a sound CURRENT the newest whole generation answers, and says so."""
+    copy = shutil.copytree(two, tmp_path / "copy")
+    DAMAGES[kind](copy / CURRENT)
+    answer = qa.ask("Kenya?", index=copy, encoder=CountryEncoder())
+    assert answer.generation == 2
+    assert answer.warning is not None
+    assert f"{copy / CURRENT}: " in answer.warning
+    [line] = verify(copy)
+    assert line.startswith(f"{copy / CURRENT}: ")
+
+
+def test_a_generation_under_another_number_is_damage(two: Path, tmp_path: Path) -> None:
+    """A whole generation that CURRENT does not mean is not taken for the one it means."""
+    copy = shutil.copytree(two, tmp_path / "copy")
+    shutil.rmtree(copy / GENERATIONS / "000002")
+    shutil.copytree(copy / GENERATIONS / "000001", copy / GENERATIONS / "000002")
+    answer = qa.ask("Kenya?", index=copy, encoder=CountryEncoder())
+    assert answer.generation == 1
+    assert "000002/manifest.json: belongs to another generation" in str(answer.warning)
+
+
+@pytest.mark.usefixtures("brief_background")
+def test_a_rebuild_takes_over_from_the_generation_before(build: Build, folder: Path, index: Path) -> None:
+    """When the current one is damaged, what the one before holds is not embedded again, and the damaged one goes."""
+    build(folder)
+    build(write(folder, LATER))
+    flip(index / GENERATIONS / "000002" / "vectors.faiss", -1)
+    report = build(folder)
+    assert (report.generation, report.embedded, report.reused) == (3, 2, 3)
+    assert sorted(path.name for path in (index / GENERATIONS).iterdir()) == ["000001", "000003"]
+    assert verify(index) == []
 
 
 @given(st.data())
-def test_no_single_bit_goes_unnoticed(sound: Path, data: st.DataObject) -> None:
-    """A bit flipped anywhere in any file is damage."""
-    name = data.draw(st.sampled_from([name for name in files(sound) if (sound / name).stat().st_size and name != LOCK]))
-    at = data.draw(st.integers(0, (sound / name).stat().st_size - 1))
+def test_no_single_bit_goes_unnoticed(two: Path, data: st.DataObject) -> None:
+    """A bit flipped anywhere in any file is damage, and no question meets it."""
+    name = data.draw(st.sampled_from([name for name in files(two) if (two / name).stat().st_size and name != LOCK]))
+    at = data.draw(st.integers(0, (two / name).stat().st_size - 1))
     bit = data.draw(st.integers(0, 7))
-    flip(sound / name, at, bit)
+    flip(two / name, at, bit)
     try:
-        try:
-            found = verify(sound)
-        except IndexDamaged:
-            found = [name]
-        assert len(found) == 1
-        assert name in found[0]
+        [line] = verify(two)
+        assert name in line
+        found = whole(two)
+        assert found.manifest.generation == (1 if "000002" in name else 2)
+        assert found.damaged == (() if "000001" in name else (line,))
     finally:
-        flip(sound / name, at, bit)
-    assert verify(sound) == []
+        flip(two / name, at, bit)
+    assert verify(two) == []
 
 
 @pytest.mark.usefixtures("brief_background")
@@ -112,12 +194,14 @@ def test_no_single_bit_goes_unnoticed(sound: Path, data: st.DataObject) -> None:
     ],
 )
 def test_a_rebuild_mends_any_damage(build: Build, folder: Path, index: Path, name: str, kind: str) -> None:
-    """After a plain rebuild the index is whole again, and nothing was taken over from the damaged one."""
+    """After a plain rebuild the index is whole again, and nothing was taken over from a damaged generation."""
     passages = build(folder).passages
     DAMAGES[kind](min(path for path in index.rglob(name) if path.is_file()))
     report = build(folder)
-    assert (report.embedded, report.reused) == (passages, 0)
+    assert (report.embedded, report.reused) == ((0, passages) if name == CURRENT else (passages, 0))
+    assert report.generation == 2
     assert verify(index) == []
+    assert qa.status(index).warning is None
     assert qa.retrieve("Kenya?", index=index, encoder=CountryEncoder())[0].file == "2021/harbour.md"
 
 
@@ -130,16 +214,24 @@ def test_no_index_says_how_to_build_one(tmp_path: Path) -> None:
         qa.ask("Kenya?", index=tmp_path / "file")
 
 
-def test_an_index_of_another_format_is_no_damage(sound: Path, tmp_path: Path) -> None:
-    """An index of another version of qa is sound; it is only not for this one."""
-    import hashlib
+def test_an_index_of_another_format_is_no_damage(two: Path, tmp_path: Path) -> None:
+    """An index of another version of qa is sound; it is only not for this one, and the one before is no substitute."""
+    copy = shutil.copytree(two, tmp_path / "copy")
+    manifest = whole(copy).manifest
+    text, checksum = replace(manifest, recipe=replace(manifest.recipe, format=999)).sealed()
+    (copy / GENERATIONS / "000002" / MANIFEST).write_bytes(text)
+    (copy / CURRENT).write_bytes(pointer(2, checksum))
+    for look in (lambda: qa.ask("Kenya?", index=copy), lambda: qa.status(copy), lambda: verify(copy)):
+        with pytest.raises(IndexMismatch, match=r"another version of qa.*999.*qa rebuild"):
+            look()
+    assert qa.rebuild(two.parent / "articles", index=copy, encoder=CountryEncoder()).reused == 0
 
+
+def test_an_index_of_the_first_format_is_no_damage(sound: Path, tmp_path: Path) -> None:
+    """Its manifests carried no checksum of their own."""
     copy = shutil.copytree(sound, tmp_path / "copy")
-    manifest = copy / GENERATIONS / "000001" / MANIFEST
-    text = manifest.read_text("utf-8").replace('"format": 1,', '"format": 999,')
-    manifest.write_text(text, "utf-8")
-    (copy / CURRENT).write_text(json.dumps({"generation": 1, "manifest": hashlib.sha256(text.encode()).hexdigest()}))
-    with pytest.raises(IndexMismatch, match=r"another version of qa.*999.*qa rebuild"):
+    (copy / GENERATIONS / "000001" / MANIFEST).write_text('{\n "format": 1,\n "generation": 1}')
+    with pytest.raises(IndexMismatch, match=r"another version of qa.*format 1,.*qa rebuild"):
         qa.ask("Kenya?", index=copy)
 
 
@@ -162,7 +254,7 @@ def test_two_builders_cannot_meet(build: Build, folder: Path, index: Path) -> No
     build(folder)
     with building(index) as aside:
         (aside / "half").write_text("written")
-        with pytest.raises(IndexBusy, match=r"is being built by process \d+ on "):
+        with pytest.raises(IndexBusy, match=r"is being built by process \d+ on \S+ since 20\S+\+00:00\."):
             build(folder, full=True)
         assert (aside / "half").exists()
         assert qa.retrieve("Kenya?", index=index, encoder=CountryEncoder())[0].file == "2021/harbour.md"
@@ -175,8 +267,12 @@ def test_what_a_killed_build_left_is_cleared(build: Build, folder: Path, index: 
     build(folder)
     write(index, {f"{GENERATIONS}/building/articles.sqlite": "half", f"{CURRENT}.new": "half"})
     shutil.copytree(index / GENERATIONS / "000001", index / GENERATIONS / "000002")
-    assert build(folder, full=True).generation == 3
-    assert not (index / GENERATIONS / "building").exists()
+    write(index, {f"{GENERATIONS}/leaving/articles.sqlite": "half"})
+    assert build(folder).generation == 1
+    assert sorted(path.relative_to(index).as_posix() for path in index.rglob("*") if path.parent.name != "words")[
+        :5] == [CURRENT, GENERATIONS, f"{GENERATIONS}/000001", *sorted(
+            f"{GENERATIONS}/000001/{name}" for name in ("articles.sqlite", "manifest.json"))]
+    assert build(folder, full=True).generation == 2
     assert verify(index) == []
 
 
@@ -191,7 +287,7 @@ def test_the_generation_before_is_kept_for_its_readers_and_no_more(build: Build,
 
 def test_a_manifest_tells_how_it_was_made(sound: Path) -> None:
     """The index remembers its model, its folder and each file's checksum."""
-    manifest = read_manifest(sound)
+    manifest = whole(sound).manifest
     assert (manifest.recipe.model, manifest.recipe.fingerprint, manifest.recipe.dimension) == (
         "countries",
         "countries",
@@ -201,3 +297,27 @@ def test_a_manifest_tells_how_it_was_made(sound: Path) -> None:
     assert {f"{GENERATIONS}/000001/{name}" for name in manifest.files} == {
         name for name in files(sound) if name.startswith(GENERATIONS) and not name.endswith(MANIFEST)
     }
+
+
+# --- articles that changed since ----------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("brief_background")
+def test_a_hit_says_that_its_file_has_changed_since(build: Build, folder: Path, index: Path) -> None:
+    """Another text under the same name is said; the same text written again is no change; nor is a folder that is
+    elsewhere."""
+    build(folder)
+
+    def changed() -> dict[str, bool]:
+        hits = qa.retrieve("Kenya?", k=5, index=index, encoder=CountryEncoder())
+        return {hit.file: hit.to_dict()["changed"] for hit in hits}
+
+    assert changed() == dict.fromkeys(ARTICLES, False)
+    write(folder, {"2021/harbour.md": ARTICLES["2021/harbour.md"], "egipet.txt": "Kenya."})
+    (folder / "2021/reis.txt").unlink()
+    (folder / "巴西.txt").unlink()
+    (folder / "巴西.txt").mkdir()
+    gone = {"egipet.txt", "2021/reis.txt", "巴西.txt"}
+    assert changed() == {file: file in gone for file in ARTICLES}
+    folder.rename(folder.with_name("elsewhere"))
+    assert changed() == dict.fromkeys(ARTICLES, False)

@@ -162,9 +162,8 @@ def test_a_row_that_is_not_there_is_no_other_row(dated_store: Store) -> None:
 
 def test_vectors_and_passages_must_be_as_many(tmp_path: Path) -> None:
     """An encoder that gives too few rows is found out while writing."""
-    writer = Writer(tmp_path, 6)
     one = dated("a.txt", "Kenya.", None)
-    with pytest.raises(ValueError, match="one vector a passage"):
+    with Writer(tmp_path, 6) as writer, pytest.raises(ValueError, match="one vector a passage"):
         writer.add(
             Found("a.txt", 1, 1),
             "0",
@@ -172,7 +171,6 @@ def test_vectors_and_passages_must_be_as_many(tmp_path: Path) -> None:
             [Passage("a.txt", 0, 6, "Kenya.", None, None, "en")],
             np.zeros((0, 6), np.float32),
         )
-    writer.close()
 
 
 @pytest.mark.parametrize("name", [DATABASE, VECTORS, WORDS])
