@@ -7,7 +7,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
-.PHONY: run test lint chromium clean
+.PHONY: run test lint nightly chromium clean
 
 run: .venv/installed
 	$(BIN)/qa rebuild "$(ARTICLES)" --index "$(INDEX)" || [ $$? -eq 4 ]
@@ -19,6 +19,11 @@ test: .venv/tools chromium
 lint: .venv/tools
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# What SECURITY.md counts, in full size: about twenty minutes.
+nightly: .venv/tools
+	$(BIN)/python -m bench.crash --kills 1000 --faults 1000
+	$(BIN)/python -m bench.damage --flips 20000 --truncations 5000
 
 # The two stamps are older than pyproject.toml exactly when something is still to be installed.
 .venv/installed: pyproject.toml | .venv/bin/python

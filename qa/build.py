@@ -125,7 +125,8 @@ def _rebuild(folder: Path, where: Path, model: str | None, full: bool, progress:
             known.pop(ready.found.file, None)
         removed = len(known)
         unreadable = tuple(sorted(refused))
-        if before and not before.whole.damaged and not changed and not removed and (
+        switched = generations.current(where) is not None
+        if before and switched and not before.whole.damaged and not changed and not removed and (
                 unreadable == before.whole.manifest.unreadable
                 and before.whole.manifest.folder == str(folder.resolve())):
             generation = before.number

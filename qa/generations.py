@@ -196,7 +196,9 @@ def _inspected(where: Path, pointer: bytes | None) -> Iterator[tuple[Path | None
         raise IndexMissing(f"There is no index in {where}. Build it with: qa rebuild FOLDER"
                            + (f" --index {where}" if str(where) != "index" else ""))
     expected: tuple[int, str] | None = None
-    if pointer is None:
+    if pointer is None and numbers == [1] and not (where / CURRENT).exists():
+        pass  # a first build was stopped just before it switched
+    elif pointer is None:
         yield None, None, [f"{where / CURRENT}: cannot be read"]
     else:
         try:
@@ -257,7 +259,8 @@ def building(index: str | os.PathLike[str]) -> Iterator[Path]:
     where = Path(index)
     try:
         (where / GENERATIONS).mkdir(parents=True, exist_ok=True)
-        lock = (where / LOCK).open("a+", encoding="utf-8")
+        # without a buffer: one that a full disk has refused would be refused again when it is closed
+        lock = (where / LOCK).open("a+b", buffering=0)
     except OSError as error:
         raise IndexMissing(f"The index cannot be written to {where} ({error.strerror})."
                            " Choose another folder with --index") from error
@@ -266,7 +269,7 @@ def building(index: str | os.PathLike[str]) -> Iterator[Path]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             lock.seek(0)
-            owner = lock.read(1_000).strip() or "another process"
+            owner = lock.read(1_000).decode("utf-8", "replace").strip() or "another process"
             raise IndexBusy(f"The index in {where} is being built by {owner}. Wait until it has finished, or stop it"
                             ) from error
         except OSError as error:
@@ -277,8 +280,7 @@ def building(index: str | os.PathLike[str]) -> Iterator[Path]:
             with writing(aside):
                 lock.truncate(0)
                 lock.write(f"process {os.getpid()} on {socket.gethostname()} since"
-                           f" {datetime.now(UTC).isoformat(timespec='seconds')}\n")
-                lock.flush()
+                           f" {datetime.now(UTC).isoformat(timespec='seconds')}\n".encode())
                 _clear(where)
                 aside.mkdir()
             yield aside

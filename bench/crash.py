@@ -1,0 +1,338 @@
+"""Kills `qa rebuild`, and lets its disk fail, at every call that changes a file of the index; counts what is lost.
+
+    python -m bench.crash --kills 1000 --faults 1000
+
+An index switches to and fro between two states of a folder. Each build is stopped: at its n-th write, fsync, rename,
+unlink, mkdir or rmdir below the index (before it, half-way through it, after it), or at a random moment; or that call
+fails with EIO, or the disk is full from there on (ENOSPC). Afterwards the index must answer exactly as one of the two
+states does; no file beside it may outlive the next build, which must succeed by itself; and builds stopped several
+times in a row must not leave more and more. bench/fault.c, loaded with LD_PRELOAD, does the stopping.
+
+The builds run in forks of one process that has everything imported, so that a kill costs 50 ms and not seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import errno
+import io
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+KILL_BEFORE, KILL_HALFWAY, KILL_AFTER, FAIL_ONCE, FAIL_ON = 1, 2, 3, 4, 5
+COMPILER = shutil.which("gcc") or shutil.which("cc")
+_AXES = 16
+_IN_A_ROW = 4  # builds stopped one after the other without one that may finish
+
+STATES = (
+    {
+        "ferries.txt": "The blue ferries\n12/03/2019\n\nThe ferries leave the harbour at dawn with nine sacks.\n",
+        "bridge.md": "# A bridge of cedar\n\nThe bridge stands on forty posts. Trams cross it on market days.\n",
+        "2021/museum.txt": "2021-05-08\n\nThe museum keeps three hundred coffee mills. Sundays are free.\n",
+        "lantern.txt": "La fête des lanternes réunit le quai et le vieux port. Le comité attend la foule.\n",
+    },
+    {
+        "ferries.txt": "The blue ferries\n12/03/2019\n\nThe ferries stay in the harbour. Their captain has retired.\n",
+        "2021/museum.txt": "2021-05-08\n\nThe museum keeps three hundred coffee mills. Sundays are free.\n",
+        "2021/lantern.txt": "La fête des lanternes réunit le quai et le vieux port. Le comité attend la foule.\n",
+        "orchard.txt": "The orchard sells nine kinds of pears by the basket. " * 40,
+    },
+)
+QUESTIONS = ("When do the ferries leave the harbour?", "Qui réunit la fête des lanternes ?", "coffee mills", "pears")
+
+
+class WordEncoder:
+    """Each word lies on one of a few axes. Needs no model, starts no thread, gives the same vectors everywhere."""
+
+    name = fingerprint = "words"
+    dimension = _AXES
+    light = False
+
+    def encode_passages(self, texts: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
+        return np.array([self.encode_question(text) for text in texts], np.float32).reshape(-1, _AXES)
+
+    def encode_question(self, text: str) -> np.ndarray[Any, np.dtype[np.float32]]:
+        vector = np.full(_AXES, 0.01, np.float32)
+        for word in re.findall(r"\w+", text.lower()):
+            vector[sum(map(ord, word)) % _AXES] += 1
+        return np.asarray(vector / np.linalg.norm(vector), np.float32)
+
+
+def compiled(folder: Path) -> Path:
+    """bench/fault.c as a library in `folder`."""
+    library = folder / "fault.so"
+    subprocess.run([str(COMPILER), "-O1", "-shared", "-fPIC", "-o", str(library),
+                    str(Path(__file__).with_name("fault.c")), "-ldl"], check=True)
+    return library
+
+
+class Desk:
+    """A folder of articles, its index, and builds of it that are stopped."""
+
+    def __init__(self, root: Path, seed: int) -> None:
+        from qa import background, build, encoder
+
+        self.articles, self.index = root / "articles", root / "index"
+        self.random = random.Random(seed)
+        self.encoder = WordEncoder()
+        self.counts: Counter[str] = Counter()
+        self.wrong: list[str] = []
+        self._fault = ctypes.CDLL(None)
+        self._fault.fault_count.restype = ctypes.c_long
+        encoder.load = lambda name=None: self.encoder  # type: ignore[assignment,return-value]
+        background.questions = lambda: {"en": ["How long does rice boil?"]}  # type: ignore[attr-defined]
+        build._BATCH = 2  # several parts, although there are few passages
+        self.expected: dict[tuple[int | None, int], Any] = {}
+        for folder in (0, 1):  # state of the folder while asking: hits say whether their file has changed
+            for state in (0, 1):
+                self.write(state)
+                self.rebuild()
+                self.write(folder)
+                self.expected[state, folder] = self.answers()
+        self.state: int | None = 0  # which state the index answers; None: there is no index
+        self.write(0)
+        self.rebuild()
+        self.write(1)
+        self.rebuild()
+        self.write(0)
+        self.rebuild("--full")
+        self.clean = self.listing()
+
+    def write(self, state: int) -> None:
+        """Brings the folder of articles into a state, writing only what differs."""
+        self.folder_state = state
+        for path in sorted(self.articles.rglob("*"), reverse=True):
+            name = path.relative_to(self.articles).as_posix()
+            if path.is_file() and name not in STATES[state]:
+                path.unlink()
+        for name, text in STATES[state].items():
+            path = self.articles / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists() or path.read_text("utf-8") != text:
+                path.write_text(text, "utf-8")
+
+    def rebuild(self, *options: str) -> int:
+        """`qa rebuild`, as the command does it; its exit code."""
+        from qa.cli import main
+
+        with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(out):
+            return main(["rebuild", str(self.articles), "--index", str(self.index), *options])
+
+    def answers(self) -> Any:
+        """What the index answers to all questions, without the number of its generation."""
+        import qa
+
+        found = [qa.ask(question, index=self.index, encoder=self.encoder).to_dict() for question in QUESTIONS]
+        generations = {answer.pop("generation") for answer in found}
+        if len(generations) != 1:
+            raise AssertionError("answers of two generations")
+        return json.loads(json.dumps(found))
+
+    def listing(self) -> tuple[list[str], int]:
+        """Every file of the index, with its generation as newer or older, and the bytes of all."""
+        numbers = sorted({path.name for path in (self.index / "generations").iterdir() if path.name.isdigit()})
+        names, size = [], 0
+        for path in self.index.rglob("*"):
+            if path.is_file():
+                name = path.relative_to(self.index).as_posix()
+                for place, number in enumerate(numbers):
+                    name = name.replace(number, f"#{place}")
+                names.append(name)
+                size += path.stat().st_size if name != "lock" else 0
+        return sorted(names), size
+
+    def in_fork(self, action: int, nth: int, error: int = 0, seconds: float = 0.0, full: bool = False) -> int:
+        """A build in a fork, stopped at its n-th call or after so many seconds; its exit code, negative: its signal."""
+        child = os.fork()
+        if child == 0:
+            code = 99
+            try:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+                self._fault.fault_arm(str(self.index).encode(), ctypes.c_long(nth), action, error)
+                code = self.rebuild(*(["--full"] if full else []))
+            except BaseException as reason:
+                Path(self.articles.parent, "traceback").write_text(repr(reason))
+            finally:
+                os._exit(code)
+        if seconds:
+            time.sleep(seconds)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    def calls(self, full: bool) -> int:
+        """How many calls a build makes that can be stopped."""
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            self._fault.fault_arm(str(self.index).encode(), ctypes.c_long(0), 0, 0)
+            self.rebuild(*(["--full"] if full else []))
+            os.write(writer, str(self._fault.fault_count()).encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+        os.close(writer)
+        with os.fdopen(reader) as stream:
+            return int(stream.read())
+
+    # --- what must hold
+
+    def check(self, what: str) -> None:
+        """The index answers exactly as one of the two states does, without a word of damage."""
+        import qa
+
+        try:
+            found = self.answers()
+        except qa.IndexMissing:
+            if self.state is not None:
+                self.wrong.append(f"{what}: the index is lost")
+            return
+        except Exception as error:
+            self.wrong.append(f"{what}: {type(error).__name__}: {error}")
+            return
+        for state in (self.state, self.folder_state):
+            if state is not None and found == self.expected[state, self.folder_state]:
+                self.state = state
+                return
+        if any(answer["warning"] for answer in found):
+            self.wrong.append(f"{what}: {found[0]['warning']}")
+        else:
+            self.wrong.append(f"{what}: wrong answers")
+
+    def mend(self, what: str) -> None:
+        """The next build succeeds by itself and leaves nothing that does not belong there."""
+        code = self.rebuild()
+        if code != 0:
+            self.wrong.append(f"{what}: the next build ended with {code}")
+        self.check(f"{what}, after the next build")
+        if self.state != self.folder_state:
+            self.wrong.append(f"{what}: the next build did not take in the folder")
+        names, size = self.listing()
+        one = [name.replace("#1", "#0") for name in self.clean[0] if "#0" not in name]
+        if names not in (self.clean[0], sorted(one)):
+            self.wrong.append(f"{what}: left over: {sorted(set(names) - set(self.clean[0]))}")
+        if size > 1.2 * self.clean[1]:
+            self.wrong.append(f"{what}: {size} bytes instead of {self.clean[1]}")
+
+    def stop(self, what: str, *arguments: Any, **named: Any) -> int:
+        """One build stopped in one way, and all that must hold afterwards."""
+        if self.folder_state == self.state:
+            self.write(1 - self.folder_state)
+        trace = self.articles.parent / "traceback"
+        code = self.in_fork(*arguments, **named)
+        if code == 99 or trace.exists():
+            self.wrong.append(f"{what}: {trace.read_text()}")
+            trace.unlink()
+        self.check(what)
+        size = self.listing()[1] if (self.index / "generations").is_dir() else 0
+        if size > 4 * self.clean[1]:
+            self.wrong.append(f"{what}: {size} bytes left over instead of {self.clean[1]}")
+        if self.random.randrange(_IN_A_ROW) == 0:
+            self.mend(what)
+        return code
+
+    def start_anew(self) -> None:
+        """Removes the index: the first build of all may be stopped too."""
+        shutil.rmtree(self.index)
+        self.state = None
+        self.write(self.random.randrange(2))
+
+
+def _spread(count: int, calls: int, chance: random.Random) -> list[int]:
+    """`count` places from 1 to `calls`: each of them as often as any other."""
+    places = list(range(1, calls + 1))
+    chance.shuffle(places)
+    return [places[number % calls] for number in range(count)]
+
+
+def kills(desk: Desk, count: int) -> None:
+    """Four in five at a call, the others at a random moment; one in ten of a first build."""
+    calls = desk.calls(full=True)
+    began = time.perf_counter()
+    desk.rebuild("--full")
+    usual = time.perf_counter() - began
+    for number, place in enumerate(_spread(count, calls, desk.random)):
+        if number % 10 == 9:
+            desk.start_anew()
+        full = desk.random.randrange(2) == 0
+        if number % 5 == 4:
+            after = desk.random.random() * usual
+            code = desk.stop(f"kill after {after:.4f} s", 0, 0, seconds=max(after, 1e-6), full=full)
+            kind = "kills at a random moment"
+        else:
+            action = desk.random.choice((KILL_BEFORE, KILL_HALFWAY, KILL_AFTER))
+            code = desk.stop(f"kill {action} at call {place}", action, place, full=full)
+            kind = "kills at a call"
+        desk.counts[kind if code == -signal.SIGKILL else "builds done before their kill"] += 1
+    desk.mend("after all kills")
+
+
+def faults(desk: Desk, count: int) -> None:
+    """Each call fails once with EIO, and from each call on the disk is full."""
+    calls = desk.calls(full=True)
+    for number, place in enumerate(_spread(count, calls, desk.random)):
+        action, error = ((FAIL_ONCE, errno.EIO), (FAIL_ON, errno.ENOSPC))[(number + number // calls) % 2]
+        code = desk.stop(f"{errno.errorcode[error]} at call {place}", action, place, error, full=True)
+        desk.counts[errno.errorcode[error]] += 1
+        desk.counts["faults said as an error"] += code == 3
+        if code not in (0, 3):
+            desk.wrong.append(f"{errno.errorcode[error]} at call {place}: exit code {code}")
+    desk.mend("after all faults")
+
+
+def run(kill: int, fault: int, seed: int = 0) -> dict[str, Any]:
+    """Runs both in a process of its own; {"counts": {what: how many}, "wrong": [what went wrong]}."""
+    with tempfile.TemporaryDirectory() as root:
+        environment = {**os.environ, "LD_PRELOAD": str(compiled(Path(root))), "OMP_NUM_THREADS": "1",
+                       "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parent.parent)}
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.crash", "--inside", root, "--kills", str(kill), "--faults", str(fault),
+             "--seed", str(seed)], env=environment, cwd=Path(__file__).parent.parent, capture_output=True, text=True,
+            check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--faults", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.inside is None:
+        began = time.perf_counter()
+        result = run(given.kills, given.faults, given.seed)
+        for what, count in sorted(result["counts"].items()):
+            print(f"{what:40}{count:>8}")
+        print(f"{'lost, wrong or left over':40}{len(result['wrong']):>8}")
+        for line in result["wrong"][:20]:
+            print(f"  {line}")
+        print(f"{'seconds':40}{time.perf_counter() - began:8.0f}")
+        sys.exit(1 if result["wrong"] else 0)
+    desk = Desk(given.inside, given.seed)
+    if given.kills:
+        kills(desk, given.kills)
+    if given.faults:
+        faults(desk, given.faults)
+    print(json.dumps({"counts": desk.counts, "wrong": desk.wrong}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""Flips bits in every file of an index and cuts every file short; counts what is not found before it is used.
+
+    python -m bench.damage --flips 20000 --truncations 5000
+
+Two generations of a small index, which answer differently. After each damage to a file of the current one, or to
+CURRENT, an undamaged generation must be the one that answers, and the damage must be named; after each damage to the
+other generation, `qa status --verify` must name it. One damage in fifty is followed by whole questions, whose answers
+must be exactly those of the generation that is whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from bench.crash import QUESTIONS, STATES, WordEncoder
+
+ASKED = 50  # one damage in so many is followed by questions
+
+
+def _flipped(data: bytes, place: int) -> bytes:
+    at, bit = divmod(place, 8)
+    return data[:at] + bytes([data[at] ^ 1 << bit]) + data[at + 1 :]
+
+
+def _answers(index: Path, encoder: WordEncoder) -> list[Any]:
+    import qa
+
+    found = [qa.ask(question, index=index, encoder=encoder).to_dict() for question in QUESTIONS]
+    for answer in found:
+        del answer["warning"]
+    return found
+
+
+def _spread(chance: random.Random, count: int, size: int) -> list[int]:
+    """`count` places below `size`, each at most once: all of them where there are no more."""
+    return list(range(size)) if size <= count else sorted(chance.sample(range(size), count))
+
+
+def run(flips: int, truncations: int, seed: int = 0) -> dict[str, Any]:
+    """Damages each file about equally often; {"counts": {what: how many}, "wrong": [what was not found]}."""
+    import qa
+    from qa import background, index
+    from qa.generations import CURRENT, verify, whole
+
+    chance, encoder = random.Random(seed), WordEncoder()
+    counts: Counter[str] = Counter()
+    wrong: list[str] = []
+    background.questions = lambda: {"en": ["How long does rice boil?"]}  # type: ignore[attr-defined]
+    with tempfile.TemporaryDirectory() as root:
+        where, articles = Path(root, "index"), Path(root, "articles")
+        answers = []
+        for state in STATES:
+            for name, text in state.items():
+                (articles / name).parent.mkdir(parents=True, exist_ok=True)
+                (articles / name).write_text(text, "utf-8")
+            qa.rebuild(articles, index=where, encoder=encoder)
+            articles.rename(articles.with_name(f"articles{len(answers)}"))  # so that no hit speaks of changed files
+            answers.append(_answers(where, encoder))
+        paths = sorted(path for path in where.rglob("*") if path.is_file() and path.name != "lock")
+        for path in paths:
+            sound = path.read_bytes()
+            cases = [("bit flips", _flipped(sound, place))
+                     for place in _spread(chance, -(-flips // len(paths)), 8 * len(sound))]
+            cases += [("truncations", sound[:size])
+                      for size in _spread(chance, -(-truncations // len(paths)), len(sound))]
+            name = path.relative_to(where).as_posix()
+            for kind, damaged in cases:
+                path.write_bytes(damaged)
+                counts[kind] += 1
+                expected = 1 if "000002" in name else 2
+                if "000001" in name:
+                    named = verify(where)
+                else:
+                    found = whole(where)
+                    named = list(found.damaged)
+                    if found.manifest.generation != expected or not found.warning:
+                        wrong.append(f"{name}: generation {found.manifest.generation} was used")
+                if len(named) != 1 or not named[0].startswith(str(path)):
+                    wrong.append(f"{name}: {named} was named")
+                if sum(counts.values()) % ASKED == 0:
+                    index._opened.clear()
+                    counts["of them followed by questions"] += 1
+                    if _answers(where, encoder) != answers[expected - 1]:
+                        wrong.append(f"{name}: wrong answers")
+            path.write_bytes(sound)
+        index._opened.clear()
+        if verify(where) or _answers(where, encoder) != answers[1]:
+            wrong.append("the index is not as it was")
+        counts["files"] = len(paths)
+        assert any(path.name == CURRENT for path in paths)
+    return {"counts": dict(counts), "wrong": wrong}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--flips", type=int, default=500)
+    parser.add_argument("--truncations", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    began = time.perf_counter()
+    result = run(given.flips, given.truncations, given.seed)
+    for what, count in sorted(result["counts"].items()):
+        print(f"{what:40}{count:>8}")
+    print(f"{'not found':40}{len(result['wrong']):>8}")
+    for line in result["wrong"][:20]:
+        print(f"  {line}")
+    print(f"{'seconds':40}{time.perf_counter() - began:8.0f}")
+    sys.exit(1 if result["wrong"] else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,19 @@
+"""A rebuild that is killed, or whose disk fails, at any moment: nothing lost, nothing wrong, nothing left over."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench import crash
+
+
+@pytest.mark.skipif(crash.COMPILER is None, reason="needs a C compiler: apt-get install gcc")
+def test_a_stopped_rebuild_loses_nothing() -> None:
+    """After each of 50 kills and 50 failing writes an old or a new generation answers exactly, without a word of
+    damage; the next build succeeds by itself; and nothing is left over. `make nightly` does it a thousand times."""
+    result = crash.run(50, 50, seed=3)
+    assert result["wrong"] == []
+    counts = result["counts"]
+    assert counts["kills at a call"] + counts["kills at a random moment"] >= 40
+    assert counts["EIO"] == counts["ENOSPC"] == 25
+    assert counts["faults said as an error"] >= 40
