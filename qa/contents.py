@@ -14,7 +14,8 @@ from qa.generations import Whole, current, verify, whole
 from qa.index import open_index
 from qa.store import Store
 
-_EXAMPLES = 6  # titles offered as a first question
+_TITLES = 500  # of so many, spread over the index, some of each language are offered as a first question
+_EXAMPLES = 4  # titles of one language
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Status:
     changed: tuple[str, ...]
     deleted: tuple[str, ...]
     damaged: tuple[str, ...] | None  # None: not verified
-    examples: tuple[str, ...]  # titles to begin with
+    examples: tuple[dict[str, str], ...]  # {"title", "language"}: titles to begin with, some of each language
     warning: str | None     # a newer generation is damaged: what, and how to mend it
 
     def to_dict(self) -> dict[str, Any]:
@@ -56,12 +57,22 @@ def status(index: str | os.PathLike[str] = "index", *, verify_checksums: bool = 
         added, changed, deleted = _changes(store, manifest.folder, {file for file, _ in manifest.unreadable})
         dated = store.dated()
         first, last = store.span()
-        examples = tuple(dict.fromkeys(title for _, title, _ in store.titles(4 * _EXAMPLES)))[:_EXAMPLES]
+        examples = _examples(store.titles(_TITLES))
         return Status(
             manifest.generation, manifest.recipe.model, manifest.recipe.dimension, manifest.articles,
             manifest.passages, dated, manifest.articles - dated, first, last, store.languages(), manifest.built,
             manifest.folder, tuple({"file": file, "reason": reason} for file, reason in manifest.unreadable),
             tuple(added), tuple(changed), tuple(deleted), damaged, examples, found.warning)
+
+
+def _examples(titles: list[tuple[str, str, str]]) -> tuple[dict[str, str], ...]:
+    counts: dict[str, int] = {}
+    chosen: list[dict[str, str]] = []
+    for title, language in dict.fromkeys((title, language) for _, title, language in titles):
+        counts[language] = counts.get(language, 0) + 1
+        if counts[language] <= _EXAMPLES:
+            chosen.append({"title": title, "language": language})
+    return tuple(chosen)
 
 
 _checked: dict[str, tuple[bytes, Whole]] = {}  # by folder, with what CURRENT held: a page asks at every visit

@@ -61,6 +61,7 @@ class Toys:
     asked: list[dict[str, Any]] = field(default_factory=list)
     missing: bool = False
     built: bool = False
+    rebuilds: int = 0
 
     def ask(self, question: str, *, k: int, since: str | None, until: str | None, file: str | None) -> Record:
         self.asked.append({"question": question, "k": k, "since": since, "until": until, "file": file})
@@ -95,7 +96,10 @@ class Toys:
             "built": "2026-11-21T10:20:30+00:00", "folder": "/articles",
             "unreadable": [{"file": HOSTILE_FILE, "reason": "it is <b>binary</b>"}],
             "added": [], "changed": [], "deleted": [],
-            "examples": ["Le sommet de la ville", "Où se rencontrent-ils ?", "Talks", HOSTILE]})  # fmt: skip
+            "examples": [
+                {"title": "Talks", "language": "en"}, {"title": HOSTILE, "language": "en"},
+                {"title": "Le sommet de la ville", "language": "fr"},
+                {"title": "Où se rencontrent-ils ?", "language": "fr"}]})  # fmt: skip
 
     def article(self, file: str) -> Article:
         if file == HOSTILE_FILE:
@@ -111,4 +115,5 @@ class Toys:
         for number, name in enumerate(("un.txt", "deux.txt")):
             progress(Progress("reading", number, 2, name))
         self.built = True
+        self.rebuilds += 1
         return None

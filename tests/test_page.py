@@ -41,7 +41,7 @@ def toys() -> Toys:
 
 @pytest.fixture(scope="module")
 def url(toys: Toys) -> Iterator[str]:
-    blocks = page(toys.ask, toys.status, article=toys.article, rebuild=toys.rebuild)
+    blocks = page(toys.ask, toys.status, article=toys.article, rebuild=toys.rebuild, articles=lambda: "no-such-folder")
     yield launch(blocks, port=0)
     blocks.close()
 
@@ -275,9 +275,9 @@ def test_a_rebuild_names_each_file_and_can_be_cancelled() -> None:
 def test_a_page_without_permission_offers_no_button() -> None:
     """Only the command is shown to readers who may not rebuild."""
     error = IndexDamaged("A file is cut short. Build it again with: qa rebuild")
-    assert "<button" not in render.problem(error, "en", can_rebuild=False)
-    assert "qa rebuild</code>" in render.problem(error, "en", can_rebuild=False)
-    assert 'data-do="mend"' in render.problem(error, "en", can_rebuild=True)
+    assert "<button" not in render.problem(error, "en", editable=False)
+    assert "qa rebuild</code>" in render.problem(error, "en", editable=False)
+    assert 'data-do="mend"' in render.problem(error, "en", editable=True)
 
 
 def test_a_server_that_is_gone_is_said(reader: Reader) -> None:

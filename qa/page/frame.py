@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -40,6 +41,9 @@ PORT = 7860
 LIMITS = [3, 5, 10, 20]
 AT_ONCE = 8             # questions answered side by side; more wait in the queue rather than slow all others down
 
+_EACH_STEP = 0.25       # seconds: progress that changes faster cannot be read, nor its button be hit
+_MOST_NAMES = 500       # files that are named in a report of what was added
+
 _BIND = "qaBind(element, trigger, watch, props, '{name}', ['again', 'open', 'mend', 'cancel'])"
 
 
@@ -60,8 +64,8 @@ def page(ask: Asks, status: Callable[[], Dictionary], *, article: Callable[[str]
     def label(key: str) -> Any:
         return i18n(f"qa_{key}")
 
-    can_rebuild = rebuild is not None
-    uploads = Uploads(articles) if articles and rebuild else None
+    editable = rebuild is not None and articles is not None
+    uploads = Uploads(articles) if articles else None
     turns = itertools.count()
     stop = threading.Event()
     building = threading.Lock()
@@ -73,7 +77,7 @@ def page(ask: Asks, status: Callable[[], Dictionary], *, article: Callable[[str]
                         file=asked["file"] or None)
             shown = render.answer(found.to_dict(), asked, language)
         except Exception as error:
-            shown = _problem(error, language, can_rebuild)
+            shown = _problem(error, language, editable)
         # A browser waits for its block to change, so that even the same answer twice must differ.
         return f"{shown}<span hidden data-turn='{next(turns)}'></span>"
 
@@ -82,10 +86,10 @@ def page(ask: Asks, status: Callable[[], Dictionary], *, article: Callable[[str]
         try:
             state = status().to_dict()
         except Exception as error:
-            return render.examples((), language), "", _problem(error, language, can_rebuild)
-        shown = render.folder(state, language, can_rebuild=can_rebuild)
-        in_the_way = "" if state["articles"] else render.empty(language, can_rebuild=can_rebuild)
-        return render.examples(list(state.get("examples") or ())[:4], language), shown, in_the_way
+            return render.examples((), language), "", _problem(error, language, editable)
+        shown = render.folder(state, language, editable=editable)
+        in_the_way = "" if state["articles"] else render.empty(language, editable=editable)
+        return render.examples(state.get("examples") or (), language), shown, in_the_way
 
     def arrive(question: str, since: str, until: str, file: str, limit: int, request: gr.Request) -> tuple[Any, ...]:
         language = _language(request)
@@ -105,9 +109,11 @@ def page(ask: Asks, status: Callable[[], Dictionary], *, article: Callable[[str]
               request: gr.Request) -> tuple[Any, ...]:
         """Asks with some of the boxes filled in otherwise: an example, a filter taken back, a period."""
         data: dict[str, Any] = event._data or {}
-        filled = {"question": question, "since": since, "until": until, "file": file}
-        asked = _asked(**{name: data.get(name, value) for name, value in filled.items()}, limit=limit)
-        return *asked.values(), look(asked, _language(request)) if asked["question"] else gr.update()
+        filled = {"question": question, "since": since, "until": until, "file": file, "limit": limit}
+        asked = _asked(**{name: data.get(name, value) for name, value in filled.items()})
+        # Without a question one has gone back to the beginning of the visit, or pressed the button over an empty box.
+        empty = "" if data.get("question") == "" else gr.update()
+        return *asked.values(), look(asked, _language(request)) if asked["question"] else empty
 
     def open_article(event: gr.EventData, request: gr.Request) -> str:
         language = _language(request)
@@ -120,27 +126,43 @@ def page(ask: Asks, status: Callable[[], Dictionary], *, article: Callable[[str]
             opened = None
         return render.article(opened, place, language) if opened else render.no_article(language)
 
-    def mend(request: gr.Request) -> Iterator[tuple[Any, ...]]:
-        """Rebuilds the index, saying at each step how far it is; the old index answers until the end."""
-        language = _language(request)
-        nothing = gr.update()
+    def mend(question: str, since: str, until: str, file: str, limit: int, event: gr.EventData,
+             request: gr.Request) -> Iterator[tuple[Any, ...]]:
+        """Rebuilds the index, saying at each step how far it is; the old index answers until the end.
+
+        The event may tell which files were added before; when none could be, there is nothing to rebuild.
+        """
+        language, nothing = _language(request), gr.update()
+        files, refused = _sent(event._data or {})
+        report = render.added(files, refused, language)
         if rebuild is None:
             return
+        if refused and not files:
+            yield report, nothing, nothing, nothing
+            return
         if not building.acquire(blocking=False):
-            yield _problem(IndexBusy("The index is being built already."), language, False), nothing, nothing, nothing
+            busy = _problem(IndexBusy("The index is being built already."), language, False)
+            yield report + busy, nothing, nothing, nothing
             return
         try:
             stop.clear()
+            shown = 0.0
             for step in steps(rebuild, stop):
-                yield render.building(step.done, step.total, step.file, language), nothing, nothing, nothing
+                if time.monotonic() - shown > _EACH_STEP:
+                    shown = time.monotonic()
+                    yield report + render.building(step.done, step.total, step.file, language), *[nothing] * 3
         except Cancelled:
-            yield render.built("cancelled", language), nothing, nothing, nothing
+            yield report + render.built("cancelled", language), nothing, nothing, nothing
         except Exception as error:
-            yield _problem(error, language, False), nothing, nothing, nothing
+            yield report + _problem(error, language, False), nothing, nothing, nothing
         else:
             if uploads:
                 uploads.rebuilt()
-            yield render.built("rebuilt", language), *folder(language)
+            asked = _asked(question, since, until, file, limit)
+            examples, below, results = folder(language)
+            if asked["question"] and not results:
+                results = look(asked, language)
+            yield report + render.built("rebuilt", language), examples, below, results
         finally:
             building.release()
 
@@ -154,7 +176,7 @@ def page(ask: Asks, status: Callable[[], Dictionary], *, article: Callable[[str]
         with gr.Column(elem_id="qa-ask-form"):
             with gr.Column(elem_id="qa-ask-row"):
                 question = gr.Textbox(
-                    label=label("question"), placeholder=label("placeholder"), lines=1, max_lines=1, autofocus=True,
+                    label=label("question"), placeholder=label("placeholder"), lines=1, max_lines=4, autofocus=True,
                     max_length=LONGEST_QUESTION, elem_id="qa-question", scale=1,
                     html_attributes=gr.InputHTMLAttributes(autocorrect="off", spellcheck=False, enterkeyhint="search"),
                 )  # fmt: skip
@@ -180,9 +202,10 @@ def page(ask: Asks, status: Callable[[], Dictionary], *, article: Callable[[str]
         for block in (go, examples, results):
             block.again(again, boxes, [*boxes, results], **asking, trigger_mode="always_last")
         results.open(open_article, None, beside, **quiet, concurrency_limit=AT_ONCE)
-        if can_rebuild:
-            for block in (results, below):
-                block.mend(mend, None, [mending, examples, below, results], **quiet, concurrency_limit=1,
+        if editable:
+            for block in (results, below, mending):
+                # A second rebuild is refused at once rather than left to wait for the first.
+                block.mend(mend, boxes, [mending, examples, below, results], **quiet, concurrency_limit=AT_ONCE,
                            concurrency_id="mend")
             mending.cancel(stop.set, None, None, **quiet)
 
@@ -256,6 +279,14 @@ def _mastheads() -> str:
     return "".join(render.masthead(language) for language in WORDS)
 
 
+def _sent(data: dict[str, Any]) -> tuple[list[str], list[tuple[str, str]]]:
+    """The files that a browser says it has added, and (file, reason) of those refused; shown, never acted upon."""
+    files = [str(file) for file in list(data.get("added") or ())[:_MOST_NAMES]]
+    refused = [(str(one.get("file")), str(one.get("reason"))) for one in list(data.get("refused") or ())[:_MOST_NAMES]
+               if isinstance(one, dict)]
+    return files, refused
+
+
 def _asked(question: str | None, since: str | None, until: str | None, file: str | None, limit: int) -> Asked:
     """What the boxes hold; an empty box is None in Gradio."""
     return Asked(question=(question or "").strip()[:LONGEST_QUESTION], since=(since or "").strip(),
@@ -266,7 +297,7 @@ def _language(request: gr.Request | None) -> str:
     return choose(request.headers.get("accept-language", "")) if request else FALLBACK
 
 
-def _problem(error: Exception, language: str, can_rebuild: bool) -> str:
+def _problem(error: Exception, language: str, editable: bool) -> str:
     if not isinstance(error, QAError):
         log.error("The page could not answer", exc_info=error)
-    return render.problem(error, language, can_rebuild=can_rebuild)
+    return render.problem(error, language, editable=editable)

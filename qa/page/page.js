@@ -10,7 +10,12 @@
   const element = (selector) => document.querySelector(selector);
   const spoken = (selector) => element(`.qa-masthead[lang="${document.documentElement.dataset.language}"] ${selector}`);
   const questionBox = () => element("#qa-question textarea, #qa-question input");
+  const MOST_FILES = 50; // of one drop: whoever has more puts them into the folder itself
+  const narrow = window.matchMedia("(max-width: 60rem)"); // as in page.css: an opened article covers the page
+  const triggers = {}; // Gradio's events, by the name of the block
   let opener = null; // what had the focus before an article was opened
+  let returning = false; // an answer on its way was asked for by the browser's own "back"
+  let waiting = []; // files whose names are taken in the folder, until the reader says whether to replace those
   let hide = () => {}; // empties the block of the article
 
   // --- the address ---------------------------------------------------------------------------------------
@@ -23,8 +28,19 @@
 
   const keepAddress = (query) => {
     const wanted = window.location.pathname + (query ? "?" + query : "");
-    if (wanted !== window.location.pathname + window.location.search) history.replaceState(null, "", wanted);
+    if (wanted === window.location.pathname + window.location.search) return;
+    history[returning ? "replaceState" : "pushState"](null, "", wanted);
   };
+
+  // "Back" closes an article that covers the page, and else returns to the question before.
+  window.addEventListener("popstate", () => {
+    if (element(".qa-article")) return shut();
+    const [question, since, until, file, limit] = window.qaAddress();
+    returning = true;
+    if (question) wait(question);
+    else document.title = "qa";
+    triggers.results?.("again", { question, since, until, file, limit });
+  });
 
   // --- waiting -------------------------------------------------------------------------------------------
 
@@ -41,9 +57,9 @@
     live.textContent = text;
   };
 
-  const wait = () => {
+  const wait = (question) => {
     const place = element("#qa-results");
-    if (!place || !(questionBox()?.value || "").trim()) return;
+    if (!place || !(question || questionBox()?.value || "").trim()) return;
     document.body.classList.add("qa-waiting");
     place.setAttribute("aria-busy", "true");
     say(spoken(".qa-working")?.content.textContent || "");
@@ -141,17 +157,95 @@
 
   const close = () => {
     if (!element(".qa-article")) return;
+    if (history.state?.article) history.back();
+    else shut();
+  };
+
+  const shut = () => {
     hide();
     document.body.classList.remove("qa-reading");
+    cover(false);
     for (const card of document.querySelectorAll(".qa-card.qa-opened")) card.classList.remove("qa-opened");
     opener?.focus();
     opener = null;
   };
 
+  // Behind an article that covers the page nothing can be reached, by keyboard or by screen reader.
+  const cover = (covered) => {
+    const article = element(".qa-article");
+    for (const one of document.querySelectorAll("#qa-masthead, #qa-ask-form, #qa-examples, #qa-mending, #qa-results, #qa-folder, footer"))
+      one.inert = covered;
+    if (!article) return;
+    if (covered) article.setAttribute("role", "dialog");
+    else article.removeAttribute("role");
+    article.toggleAttribute("aria-modal", covered);
+    if (covered) article.setAttribute("aria-modal", "true");
+  };
+  narrow.addEventListener("change", () => cover(narrow.matches && Boolean(element(".qa-article"))));
+
+  // --- adding articles -----------------------------------------------------------------------------------
+
+  const send = async (file, replace) => {
+    const query = new URLSearchParams({ name: file.name, ...(replace ? { replace: "1" } : {}) });
+    try {
+      const answer = await fetch("./qa/articles?" + query, {
+        method: "POST", body: file, headers: { "content-type": "application/octet-stream" },
+      });
+      if (answer.status === 413) return { file: file.name, reason: "large" };
+      return { file: file.name, reason: "gone", ...(await answer.json()), ok: answer.ok };
+    } catch {
+      return { file: file.name, reason: "gone" };
+    }
+  };
+
+  const add = async (files, replace = false) => {
+    const place = element("#qa-mending .qa-block") || element("#qa-mending");
+    const text = spoken(".qa-adding");
+    if (!files.length || !triggers.mending) return;
+    if (place && text) place.replaceChildren(text.content.cloneNode(true));
+    element("#qa-mending")?.scrollIntoView({ block: "nearest" });
+    say(text?.content.textContent || "");
+    const added = [];
+    const refused = files.slice(MOST_FILES).map((file) => ({ file: file.name, reason: "many" }));
+    waiting = [];
+    for (const file of files.slice(0, MOST_FILES)) {
+      const sent = await send(file, replace);
+      if (sent.ok) added.push(sent.file);
+      else refused.push({ file: file.name, reason: sent.reason });
+      if (sent.reason === "exists") waiting.push(file);
+    }
+    triggers.mending("mend", { added, refused });
+  };
+
+  const carriesFiles = (event) => [...(event.dataTransfer?.types || [])].includes("Files");
+  for (const name of ["dragenter", "dragover"])
+    window.addEventListener(name, (event) => {
+      if (!carriesFiles(event)) return;
+      event.preventDefault(); // a browser would leave the page for the file
+      const may = element(".qa-add");
+      event.dataTransfer.dropEffect = may ? "copy" : "none";
+      document.body.classList.toggle("qa-dropping", Boolean(may));
+    });
+  window.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) document.body.classList.remove("qa-dropping");
+  });
+  window.addEventListener("drop", (event) => {
+    if (!carriesFiles(event)) return;
+    event.preventDefault();
+    document.body.classList.remove("qa-dropping");
+    if (element(".qa-add")) add([...event.dataTransfer.files]);
+  });
+  document.addEventListener("change", (event) => {
+    if (event.target.dataset?.choose !== "files") return;
+    add([...event.target.files]);
+    event.target.value = "";
+  });
+
   const act = (button, trigger) => {
     const data = { ...button.dataset };
     const what = data.do;
     delete data.do;
+    if (what === "replace") return add(waiting, true);
     if (what === "order") return order(button);
     if (what === "cite") return cite(button);
     if (what === "close") return close();
@@ -161,8 +255,7 @@
       button.closest(".qa-card")?.classList.add("qa-opened");
     }
     if (what === "again") {
-      if (data.question && questionBox()) questionBox().value = data.question;
-      wait();
+      wait(data.question);
     }
     return trigger(what, data);
   };
@@ -187,13 +280,18 @@
     say(answer.querySelector(".qa-live")?.textContent || answer.querySelector("h2")?.textContent || "");
     for (const button of answer.querySelectorAll("[data-order]"))
       button.setAttribute("aria-pressed", String(button.dataset.order === "rank"));
-    close();
+    returning = false;
+    if (element(".qa-article")) shut();
   };
 
   const opened = (place) => {
     const article = place.querySelector(".qa-article");
     document.body.classList.toggle("qa-reading", Boolean(article));
     if (!article) return;
+    if (narrow.matches) {
+      cover(true);
+      if (!history.state?.article) history.pushState({ article: true }, "");
+    }
     article.querySelector("h2")?.focus({ preventScroll: true });
     const body = article.querySelector(".qa-body");
     const here = article.querySelector("mark") || article.querySelector("#qa-here");
@@ -204,16 +302,37 @@
     }
   };
 
+  // Each step of a rebuild is a new piece of HTML: the button that had the focus is found again, and only the
+  // beginning and the end are spoken.
+  let step = "";
+  const mending = (place) => {
+    const now = [...place.querySelectorAll("[data-state]")].map((one) => one.dataset.state).join(" ");
+    if (document.activeElement === document.body) place.querySelector("[data-do=cancel]")?.focus({ preventScroll: true });
+    if (now && now !== step)
+      say([...place.querySelectorAll("[role=status], [role=alert] h2, [data-state=building] h2")].map((one) => one.textContent).join(" "));
+    if (now && !step) place.scrollIntoView({ block: "nearest" });
+    step = now;
+  };
+
   window.qaBind = (root, trigger, watch, props, name) => {
+    triggers[name] = trigger;
     if (name === "article") hide = () => (props.value = "");
     root.addEventListener("click", (event) => {
       const button = event.target.closest("[data-do]");
-      if (button && root.contains(button)) act(button, trigger);
+      if (button && root.contains(button) && button.dataset.do !== "cancel") act(button, trigger);
+    });
+    // Between press and release the next step may have put another button in its place.
+    root.addEventListener("pointerdown", (event) => {
+      if (event.target.closest("[data-do=cancel]")) trigger("cancel", {});
+    });
+    root.addEventListener("keydown", (event) => {
+      if (["Enter", " "].includes(event.key) && event.target.closest("[data-do=cancel]")) trigger("cancel", {});
     });
     watch("value", () => {
       if (name === "results") answered(root);
       if (name === "article") opened(root);
       if (name === "examples") showHistory();
+      if (name === "mending") mending(root);
     });
     if (name === "examples") showHistory();
     if (name === "go") foldable();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import html
 import itertools
 import re
@@ -10,11 +11,14 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 from urllib.parse import urlencode
 
-from qa.articles import Article
-from qa.errors import IndexProblem, QAError
+from qa.articles import SUFFIXES, Article
+from qa.errors import IndexMissing, IndexProblem, QAError
+from qa.page.uploads import LARGEST
 from qa.page.words import WORDS, count, direction, percent, say_date, say_language
+from qa.recipe import SHIPPED_MODEL
 from qa.words import token_spans, tokens
 
+_EXAMPLES = 4           # what fits below the question without pushing the folder out of sight
 ALL_DATES = ("0001", "9999")  # since and until that take back a period understood from the question
 
 # Controls that reorder the text around them. In an article they are dropped, in a name they are made visible.
@@ -145,8 +149,8 @@ def citation(hit: Hit, language: str) -> str:
     return WORDS[language]["citation"].format(sentence=sentence, source=", ".join(str(one) for one in source if one))
 
 
-def card(hit: Hit, number: int, best: float, language: str) -> str:
-    """One passage; `best` is the highest score of the answer, for the bar."""
+def card(hit: Hit, number: int, best: float, found: Answer, language: str) -> str:
+    """One passage of the answer `found`; `best` is its highest score, for the bar."""
     words = WORDS[language]
     start = int(hit["start"])
     answer = (int(hit["answer_start"]) - start, int(hit["answer_end"]) - start)
@@ -174,22 +178,41 @@ def card(hit: Hit, number: int, best: float, language: str) -> str:
     return tag(
         "article",
         heading + meta + (tag("p", seen, class_="qa-source") if seen else "") + passage + foot
-        + _why(hit, language) + _more(hit, language),
+        + _why(hit, found, language) + _more(hit, language),
         class_="qa-card", data_rank=number, data_date=hit.get("date") or "",
     )  # fmt: skip
 
 
-def _why(hit: Hit, language: str) -> str:
+def _why(hit: Hit, found: Answer, language: str) -> str:
+    """The parts of the score: meaning, words and date."""
     words = WORDS[language]
-    rows = [(words[f"why_{key}"], f"{float(hit[key]):.2f}") for key in ("vector", "lexical") if key in hit]
+    rows = [(words[f"why_{key}"], _part(float(hit[key]), language)) for key in ("vector", "lexical") if key in hit]
     telling = _telling(hit.get("matched") or ())
-    found = [word for word in hit.get("matched") or () if telling.issuperset(tokens(word))]
-    if found:
-        rows.append((words["why_words"], ", ".join(named(word) for word in found)))
+    shared = [word for word in hit.get("matched") or () if telling.issuperset(tokens(word))]
+    if shared:
+        rows.append((words["why_words"], ", ".join(named(word) for word in shared)))
     if not rows:
         return ""
+    rows.append((words["why_date"], _date_part(hit, found, language)))
     listed = "".join(tag("dt", term) + tag("dd", value) for term, value in rows)
     return tag("details", tag("summary", words["why"]) + tag("dl", listed), class_="qa-why")
+
+
+def _part(value: float, language: str) -> str:
+    """A part of the score from 0 to 1, as a number that can be compared and a bar that is seen at once."""
+    share = max(0.0, min(1.0, value))
+    bar = f'<span class="qa-bar" aria-hidden="true"><i style="inline-size:{share:.0%}"></i></span>'
+    return bar + tag("span", WORDS[language]["out_of_100"].format(n=round(100 * share)))
+
+
+def _date_part(hit: Hit, found: Answer, language: str) -> str:
+    words = WORDS[language]
+    since, until = found.get("since") or "", found.get("until") or ""
+    if (not since and not until) or (since[:4], until[:4]) == ALL_DATES:
+        return words["date_unasked"]
+    if not hit.get("date"):
+        return words["date_undated"]
+    return f"{words['date_within']} ({html.escape(period(since, until, language))})"
 
 
 def _more(hit: Hit, language: str) -> str:
@@ -216,12 +239,12 @@ def answer(found: Answer, asked: Asked, language: str) -> str:
     words = WORDS[language]
     hits: list[Hit] = found["hits"]
     best = max((float(hit["score"]) for hit in hits), default=0.0)
-    cards = "".join(card(hit, number, best, language) for number, hit in enumerate(hits))
+    cards = "".join(card(hit, number, best, found, language) for number, hit in enumerate(hits))
     number = tag("h2", count("passages", len(hits), language), class_="qa-count", tabindex="-1")
     sure = float(found.get("confidence") or 0.0)
     how_sure = tag("span", f"{words['confidence']} {percent(sure, language)}", class_="qa-confidence")
     head = tag("div", number + how_sure + (_order(language) if len(hits) > 1 else ""), class_="qa-head")
-    narrowed, when = chips(found, asked, language), timeline(hits, language)
+    narrowed, when = notice(found) + chips(found, asked, language), timeline(hits, language)
     cards = tag("div", cards, class_="qa-cards")
     if found["answered"]:
         return _region(head + narrowed + when + cards, found, asked, language, "answered")
@@ -232,6 +255,12 @@ def answer(found: Answer, asked: Asked, language: str) -> str:
     near = tag("h3", words["nearest"], class_="qa-nearest")
     head = tag("div", near + (_order(language) if len(hits) > 1 else ""), class_="qa-head")
     return _region(said + narrowed + head + when + cards, found, asked, language, "unanswered")
+
+
+def notice(found: Answer | Status) -> str:
+    """What whoever runs qa should know though the answer stands, such as a damaged newer index."""
+    return tag("p", escaped(found["warning"]), class_="qa-notice", role="note", dir="auto") if found.get(
+        "warning") else ""
 
 
 def _region(content: str, found: Answer, asked: Asked, language: str, state: str) -> str:
@@ -284,11 +313,26 @@ def _chip(text: str, label: str, language: str, **takes_back: str) -> str:
 
 
 def period(since: str, until: str, language: str) -> str:
+    """A period as short as it can be said: a whole month or year by its name."""
     words = WORDS[language]
+    since, until = _coarsest(since, until)
     first, last = _said(since, language), _said(until, language)
     if first and last:
         return first if first == last else words["from_to"].format(since=first, until=last)
     return words["from"].format(since=first) if first else words["to"].format(until=last)
+
+
+def _coarsest(since: str, until: str) -> tuple[str, str]:
+    """Whole months and years without their days: 2022-01-01 to 2022-12-31 is 2022 to 2022."""
+    if since.endswith("-01-01") and until.endswith("-12-31"):
+        return since[:4], until[:4]
+    try:
+        last = calendar.monthrange(int(until[:4]), int(until[5:7]))[1]
+    except ValueError:  # the reader's own characters, or no whole date
+        return since, until
+    if len(since) == len(until) == 10 and since.endswith("-01") and until.endswith(f"-{last}"):
+        return since[:7], until[:7]
+    return since, until
 
 
 def _said(date: str, language: str) -> str:
@@ -344,7 +388,9 @@ def article(read: Article, place: Place, language: str) -> str:
     close = tag("button", '<span aria-hidden="true">×</span>', type="button", data_do="close", class_="qa-close",
                 aria_label=words["close"], title=words["close"])
     heading = tag("h2", named(read.title or read.file), class_="qa-title", tabindex="-1")
-    facts = [tag("span", named(read.file), class_="qa-file"),
+    dated = next((section.published for section in read.sections if section.start <= place.start < section.end), None)
+    facts = [published({"date": dated.date if dated else None}, language),
+             tag("span", named(read.file), class_="qa-file"),
              tag("span", html.escape(say_language(read.language)), class_="qa-language")]
     meta = tag("p", '<span class="qa-dot" aria-hidden="true"> · </span>'.join(facts), class_="qa-meta")
     body = "".join(_parts(read, place, language))
@@ -397,6 +443,9 @@ def masthead(language: str) -> str:
     gone = tag("template", problem_card(words["server_gone"], words["server_gone_text"], "qa serve", "", language),
                class_="qa-server-gone")
     spoken = tag("template", html.escape(words["working"]), class_="qa-working")
+    spoken += tag("template", tag("section", tag("div", tag("p", words["adding"], role="status"), class_="qa-state")),
+                  class_="qa-adding")
+    spoken += tag("div", tag("p", words["drop"]), class_="qa-drop", aria_hidden="true")
     return tag("header", tag("h1", words["title"]) + tag("p", words["lead"]) + gone + spoken,
                class_="qa-masthead qa-spoken", dir=direction(language), lang=language)
 
@@ -406,9 +455,11 @@ def ask_button(language: str) -> str:
                lang=language)
 
 
-def examples(questions: Sequence[str], language: str) -> str:
-    """Questions to begin with; an empty place when there are none, and the visit's own questions below."""
+def examples(titles: Sequence[dict[str, str]], language: str) -> str:
+    """Titles to begin with, those in the reader's language first; below them the visit's own questions."""
     words = WORDS[language]
+    own_first = sorted(titles, key=lambda one: one["language"] != language)
+    questions = list(dict.fromkeys(one["title"] for one in own_first))[:_EXAMPLES]
     shown = "".join(tag("li", tag("button", named(question), type="button", data_do="again", data_question=question,
                                   data_since="", data_until="", data_file="", dir="auto")) for question in questions)
     block = tag("div", tag("h2", words["examples"]) + tag("ul", shown), class_="qa-examples") if shown else ""
@@ -416,10 +467,10 @@ def examples(questions: Sequence[str], language: str) -> str:
     return tag("nav", block + visit, aria_label=words["examples"], dir=direction(language))
 
 
-def folder(state: Status, language: str, *, can_rebuild: bool) -> str:
+def folder(state: Status, language: str, *, editable: bool) -> str:
     """What the index holds, what could not be read, and what changed since."""
     words = WORDS[language]
-    rows = [(words["results"], html.escape(count("passages", int(state["passages"]), language)))]
+    rows = [(words["results"], str(int(state["passages"])))]
     first, last = state.get("first_date"), state.get("last_date")
     if first and last:
         rows.append((words["period"], html.escape(period(first, last, language))))
@@ -434,7 +485,7 @@ def folder(state: Status, language: str, *, can_rebuild: bool) -> str:
         said = html.escape(f"{_said(built[:10], language)} {built[11:16]} UTC")
         rows.append((words["built"], tag("time", said, datetime=built)))
     if state.get("model"):
-        rows.append((words["model"], named(state["model"])))
+        rows.append((words["model"], words["shipped"] if state["model"] == SHIPPED_MODEL else named(state["model"])))
     facts = tag("dl", "".join(tag("dt", term) + tag("dd", value) for term, value in rows))
     lists = ""
     for key in ("unreadable", "changed", "added", "deleted"):
@@ -445,13 +496,41 @@ def folder(state: Status, language: str, *, can_rebuild: bool) -> str:
     stale = any(state.get(key) for key in ("changed", "added", "deleted"))
     mend = ""
     if stale:
-        mend = tag("p", words["stale"], class_="qa-stale") + remedy("qa rebuild", language, can_rebuild=can_rebuild)
-    elif can_rebuild:
+        mend = tag("p", words["stale"], class_="qa-stale") + remedy("qa rebuild", language, editable=editable)
+    elif editable:
         mend = _rebuild_button(language)
+    mend += adding(language) if editable else ""
     summary = tag("summary", f"{words['folder']} — {count('articles', int(state['articles']), language)}"
                   + (f", {html.escape(first[:4])}–{html.escape(last[:4])}" if first and last and first[:4] != last[:4]
                      else f", {html.escape(first[:4])}" if first else ""))
-    return tag("details", summary + facts + lists + mend, class_="qa-folder", dir=direction(language), open=stale)
+    return tag("details", summary + notice(state) + facts + lists + mend, class_="qa-folder", dir=direction(language),
+               open=stale)
+
+
+def adding(language: str) -> str:
+    """A way to add articles for those who do not drop files: a button that opens the browser's own choice."""
+    words = WORDS[language]
+    choose = tag("input", "", type="file", multiple=True, accept=",".join(SUFFIXES), data_choose="files")
+    choose = choose.removesuffix("</input>")
+    hint = words["add_hint"].format(kinds=", ".join(SUFFIXES), size=LARGEST // 1_000_000)
+    return tag("div", tag("label", choose + tag("span", words["add"]), class_="qa-add-files")
+               + tag("small", html.escape(hint)), class_="qa-add")
+
+
+def added(files: Sequence[str], refused: Sequence[tuple[str, str]], language: str) -> str:
+    """What became of the files a reader added; (file, reason) of each that was refused."""
+    words = WORDS[language]
+    if not files and not refused:
+        return ""
+    said = tag("p", count("added_files", len(files), language), role="status") if files else ""
+    said += tag("ul", "".join(tag("li", named(file)) for file in files)) if files else ""
+    if refused:
+        said += tag("p", words["not_added"]) + tag("ul", "".join(
+            tag("li", f"{named(file)} — {words.get(f'refused_{reason}', words['refused_gone'])}")
+            for file, reason in refused))
+        if any(reason == "exists" for _, reason in refused):
+            said += tag("button", words["replace"], type="button", data_do="replace")
+    return tag("section", tag("div", said, class_="qa-state qa-added"), data_state="added", dir=direction(language))
 
 
 def _file_of(one: object) -> str:
@@ -463,20 +542,21 @@ def _file_of(one: object) -> str:
 # --- states -------------------------------------------------------------------------------------------------
 
 
-def problem(error: Exception, language: str, *, can_rebuild: bool) -> str:
+def problem(error: Exception, language: str, *, editable: bool) -> str:
     """An error as a state of the page, with its remedy. Errors that are not qa's own say no more than that."""
     words = WORDS[language]
     if not isinstance(error, QAError):
         return problem_card(words["unexpected"], words["unexpected_text"], "", "", language)
     kind = next((kind.__name__ for kind in type(error).__mro__ if kind.__name__ in words), "QAError")
     command = _COMMAND.search(str(error))
-    button = _rebuild_button(language) if command and can_rebuild and isinstance(error, IndexProblem) else ""
+    button = _rebuild_button(language) if command and editable and isinstance(error, IndexProblem) else ""
+    button += adding(language) if button and isinstance(error, IndexMissing) else ""
     return problem_card(words[kind], str(error), command[1] if command else "", button, language)
 
 
-def empty(language: str, *, can_rebuild: bool) -> str:
+def empty(language: str, *, editable: bool) -> str:
     words = WORDS[language]
-    button = _rebuild_button(language) if can_rebuild else ""
+    button = _rebuild_button(language) + adding(language) if editable else ""
     return problem_card(words["empty_folder"], words["empty_folder_text"], "qa rebuild", button, language)
 
 
@@ -488,8 +568,8 @@ def problem_card(title: str, text: str, command: str, button: str, language: str
                aria_label=WORDS[language]["results"], data_state="problem", dir=direction(language))
 
 
-def remedy(command: str, language: str, *, can_rebuild: bool) -> str:
-    return _command(command, language) + (_rebuild_button(language) if can_rebuild else "")
+def remedy(command: str, language: str, *, editable: bool) -> str:
+    return _command(command, language) + (_rebuild_button(language) if editable else "")
 
 
 def _command(command: str, language: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 import threading
@@ -13,7 +14,9 @@ from pathlib import Path
 import gradio as gr
 
 import qa
+from qa.generations import GENERATIONS
 from qa.page.frame import PORT, launch, page
+from qa.store import MANIFEST
 
 Folder = str | os.PathLike[str]
 
@@ -65,9 +68,16 @@ def _warm(index: Folder) -> None:
 
 
 def _articles(index: Folder, folder: Folder | None) -> Folder:
+    """The folder to build from: the one given, else the one the index was built from, else seeds."""
     if folder is not None:
         return folder
     try:
         return qa.status(index).folder
     except qa.QAError:
+        # Damaged or made another way, an index still names its folder: other articles must not take its place.
+        for manifest in sorted(Path(index, GENERATIONS).glob(f"*/{MANIFEST}"), reverse=True):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                named = Path(json.loads(manifest.read_bytes())["folder"])
+                if named.is_dir():
+                    return named
         return "seeds"
