@@ -13,7 +13,7 @@ run: .venv/installed
 	$(BIN)/qa rebuild "$(ARTICLES)" --index "$(INDEX)" || [ $$? -eq 4 ]
 	$(BIN)/qa serve --index "$(INDEX)" --host "$(HOST)" --port "$(PORT)"
 
-test: .venv/tools chromium
+test: .venv/tools chromium node_modules/axe-core
 	$(BIN)/python -m pytest
 
 lint: .venv/tools
@@ -51,5 +51,16 @@ chromium:
 	  elif sudo -n true 2>/dev/null; then sudo apt-get update -q && sudo apt-get install -y -q chromium; \
 	  else echo "The page's tests need Chromium. Install it: sudo apt-get install chromium" >&2; exit 1; fi; }
 
+# Checks of accessibility, run inside the page by its tests.
+node_modules/axe-core: package.json package-lock.json | npm
+	npm ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+npm:
+	@command -v npm >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ]; then echo "Installing npm for the page's tests"; apt-get update -q && apt-get install -y -q --no-install-recommends npm; \
+	  elif sudo -n true 2>/dev/null; then sudo apt-get update -q && sudo apt-get install -y -q --no-install-recommends npm; \
+	  else echo "The page's tests need npm. Install it: sudo apt-get install npm" >&2; exit 1; fi; }
+
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf node_modules .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -20,6 +20,10 @@ HOSTILE = (
     " ![image](https://example.org/x.png) [lien](javascript:window.hacked=4) \u202eabc </mark></p></article> `&amp;`"
 )
 HOSTILE_FILE = "evil<img src=x onerror=window.hacked=5>\u202etxt.md"
+LONG_TITLE = (
+    "Le conseil municipal, réuni jusqu’à l’aube, adopte la délibération sur l’aménagement des berges et "
+    "Donaudampfschifffahrtsgesellschaftskapitänswitwenrentenauszahlungsstelle"
+)
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,10 @@ class Toys:
         if "hostile" in question:
             hits = [hit(HOSTILE, "<img src=x onerror=\"window.hacked = 2\">", file=HOSTILE_FILE, title=HOSTILE,
                         language='"><b>', date_evidence="<b onclick=1>", matched=["window", "script"])]
+        if "vingt" in question:  # as many as the page shows, none dated, under titles longer than any screen
+            hits = [hit(f"Le texte {number} se tient ici.", f"Le texte {number} se tient ici.", date=None,
+                        date_source=None, date_evidence=None, file=f"sans-date/{'long' * 20}-{number}.txt",
+                        title=f"{number}. {LONG_TITLE}", score=1 - number / 20) for number in range(20)]
         answered = "rien" not in question
         return Record({
             "question": question, "answered": answered, "confidence": 0.83 if answered else 0.2, "since": since,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +15,9 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 from hypothesis import given
 from hypothesis import strategies as st
+from page_reader import BOX, DESKTOP, TELEPHONE, Reader, chromium
 from page_toys import HOSTILE, HOSTILE_FILE, SUMMIT, Toys, hit
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from qa.build import Progress
 from qa.errors import IndexDamaged, UsageError
@@ -25,11 +25,6 @@ from qa.page import render, words
 from qa.page.frame import launch, page
 from qa.page.guard import hosts
 from qa.page.rebuilding import Cancelled, steps
-
-DESKTOP = {"width": 1280, "height": 900}
-TELEPHONE = {"width": 390, "height": 844}
-BOX = "#qa-question input, #qa-question textarea"
-
 
 # --- one server and one browser for all ---------------------------------------------------------------------
 
@@ -48,42 +43,8 @@ def url(toys: Toys) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or "/usr/bin/chromium"
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with chromium() as opened:
         yield opened
-        opened.close()
-
-
-class Reader:
-    """A browser of one reader, which notes what a reader must never meet: errors and foreign requests."""
-
-    def __init__(self, browser: Browser, url: str, locale: str, size: dict[str, int], scheme: str) -> None:
-        self.url = url
-        self.context = browser.new_context(locale=locale, viewport=size, color_scheme=scheme,  # type: ignore[arg-type]
-                                           permissions=["clipboard-read", "clipboard-write"])
-        self.tab: Page = self.context.new_page()
-        self.tab.set_default_timeout(15_000)
-        self.errors: list[str] = []
-        self.foreign: list[str] = []
-        self.tab.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
-        self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.tab.on("request", self._note)
-
-    def _note(self, request: Any) -> None:
-        if not request.url.startswith((self.url, "data:", "blob:")):
-            self.foreign.append(request.url)
-
-    def open(self, query: str = "") -> Page:
-        self.tab.goto(self.url + query)
-        self.tab.locator("#qa-folder summary, .qa-problem").first.wait_for()
-        return self.tab
-
-    def ask(self, question: str) -> Page:
-        self.tab.fill(BOX, question)
-        self.tab.press(BOX, "Enter")
-        self.tab.locator(f'#qa-answer[data-question="{question}"]').wait_for()
-        return self.tab
 
 
 @pytest.fixture
@@ -563,7 +524,7 @@ def test_an_article_reads_as_the_text_itself(spans: list[tuple[int, int]]) -> No
         read.feed(render.article(toy, place, "en"))
         wanted = re.sub(r"\n\s*\n", "\n\n", SUMMIT)
         assert read.inside == []
-        assert read.elements <= {"aside", "header", "button", "span", "h2", "p", "div", "bdi", "mark", "time"}
+        assert read.elements <= {"section", "header", "button", "span", "h2", "p", "div", "bdi", "mark", "time"}
         shown = read.text.replace("15 September 2022 dateline: “15/09/2022”", "")
         assert "".join(wanted.split()) in "".join(shown.split())
 

@@ -176,10 +176,8 @@
     for (const one of document.querySelectorAll("#qa-masthead, #qa-ask-form, #qa-examples, #qa-mending, #qa-results, #qa-folder, footer"))
       one.inert = covered;
     if (!article) return;
-    if (covered) article.setAttribute("role", "dialog");
-    else article.removeAttribute("role");
-    article.toggleAttribute("aria-modal", covered);
-    if (covered) article.setAttribute("aria-modal", "true");
+    article.setAttribute("role", covered ? "dialog" : "complementary");
+    article.setAttribute("aria-modal", String(covered));
   };
   narrow.addEventListener("change", () => cover(narrow.matches && Boolean(element(".qa-article"))));
 

@@ -395,8 +395,9 @@ def article(read: Article, place: Place, language: str) -> str:
     meta = tag("p", '<span class="qa-dot" aria-hidden="true"> · </span>'.join(facts), class_="qa-meta")
     body = "".join(_parts(read, place, language))
     body = tag("div", body, class_="qa-body", dir="auto", lang=read.language)
-    return tag("aside", tag("header", close + heading + meta) + body, class_="qa-article", aria_label=words["article"],
-               dir=direction(language), data_key=f"{read.file} {place.start}")
+    # Where it covers the page, on a telephone, page.js makes it a dialog, which an <aside> must not become.
+    return tag("section", tag("header", close + heading + meta) + body, class_="qa-article", role="complementary",
+               aria_label=words["article"], dir=direction(language), data_key=f"{read.file} {place.start}")
 
 
 def _parts(read: Article, place: Place, language: str) -> Iterator[str]:
@@ -431,8 +432,8 @@ def no_article(language: str) -> str:
     words = WORDS[language]
     close = tag("button", '<span aria-hidden="true">×</span>', type="button", data_do="close", class_="qa-close",
                 aria_label=words["close"])
-    return tag("aside", close + tag("p", words["gone_article"]), class_="qa-article", aria_label=words["article"],
-               dir=direction(language), data_key="gone")
+    return tag("section", close + tag("p", words["gone_article"]), class_="qa-article", role="complementary",
+               aria_label=words["article"], dir=direction(language), data_key="gone")
 
 
 # --- the folder ---------------------------------------------------------------------------------------------
