@@ -7,10 +7,12 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from conftest import write
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 from hypothesis import given
@@ -19,9 +21,10 @@ from page_reader import BOX, DESKTOP, TELEPHONE, Reader, chromium
 from page_toys import HOSTILE, HOSTILE_FILE, SUMMIT, Toys, hit
 from playwright.sync_api import Browser, expect
 
+import qa
 from qa.build import Progress
 from qa.errors import IndexDamaged, UsageError
-from qa.page import render, words
+from qa.page import over, render, words
 from qa.page.frame import launch, page
 from qa.page.guard import hosts
 from qa.page.rebuilding import Cancelled, steps
@@ -184,7 +187,8 @@ def test_errors_show_their_remedy_and_nothing_of_the_server(reader: Reader, capl
     tab.fill(BOX, "refuse")
     tab.get_by_role("button", name="Chercher").click()
     expect(tab.locator(".qa-problem")).to_contain_text("La demande n’est pas comprise")
-    expect(tab.locator(".qa-problem")).to_contain_text("The date is not one. Write 2022 or 2022-09.")
+    expect(tab.locator(".qa-problem p").first).to_contain_text("Vérifiez la question et les filtres")
+    expect(tab.locator(".qa-problem .qa-detail[lang=en]")).to_have_text("The date is not one. Write 2022 or 2022-09.")
     tab.fill(BOX, "crash")
     tab.press(BOX, "Enter")
     expect(tab.locator(".qa-problem")).to_contain_text("Une erreur inattendue est survenue")
@@ -250,6 +254,16 @@ def test_a_server_that_is_gone_is_said(reader: Reader) -> None:
     expect(tab.locator("#qa-results .qa-problem h2")).to_have_text("Le serveur ne répond plus")
     expect(tab.locator("body.qa-waiting")).to_have_count(0)
     reader.errors.clear()  # the browser names the failed requests
+
+
+def test_reading_on_without_a_server_is_said(reader: Reader) -> None:
+    """An article that cannot be fetched any more does not leave the reader with a dead button."""
+    reader.open()
+    tab = reader.ask("Où ?")
+    tab.route("**/*", lambda route: route.abort())
+    tab.locator(".qa-read").first.click()
+    expect(tab.locator("#qa-results .qa-problem h2")).to_have_text("Le serveur ne répond plus")
+    reader.errors.clear()
 
 
 # --- languages, sizes, light and dark -----------------------------------------------------------------------
@@ -395,6 +409,58 @@ def test_a_hostile_article_stays_text(reader: Reader) -> None:
     tab.keyboard.press("Escape")
     tab.locator("#qa-folder summary").first.click()
     expect(tab.locator("#qa-folder")).to_contain_text("it is <b>binary</b>")
+
+
+# What an article folder could hold to attack its readers; each file must be found by its word and shown as it is.
+HOSTILE_FOLDER = {
+    "zebra <img src=x onerror=window.hacked=1>.md":
+        "---\ntitle: Zebra </title><script>window.hacked=2</script>\ndate: 2022-09-15\n---\n\n# Zebra\n\n"
+        "The zebra ![pixel](https://example.org/pixel.png) [runs](javascript:window.hacked=3) across <b>bold</b>"
+        " plains. <img src=x onerror='window.hacked=4'> <svg onload=window.hacked=5> {{7*7}} ${window.hacked=6}.\n",
+    "walrus\u202efdp.txt":
+        "Walrus \u202ereversed\u202c </mark></p><iframe src=https://example.org></iframe>\n15/09/2022\n\n"
+        "The walrus \u2066sleeps\u2069 on <a href='javascript:window.hacked=7'>ice</a> \x07 all day long.\n",
+    "otter.html":
+        "<html><head><title>Otter &lt;script&gt;window.hacked=8&lt;/script&gt;</title><script>window.hacked=9</script>"
+        "<meta property='article:published_time' content='2022-09-15'></head><body><article><h1>Otter</h1><p>The otter"
+        " cracks shells &lt;img src=x onerror=window.hacked=10&gt; on its belly all day long, as many have seen."
+        "</p></article></body></html>",
+    "empty <svg onload=window.hacked=11>.txt": "",
+}
+
+
+def test_a_hostile_folder_stays_text_from_file_to_page(
+        browser: Browser, tmp_path: Path, brief_background: None) -> None:
+    """Read, indexed, asked, opened, cited and listed by qa itself, nothing in any file runs or fetches anything."""
+    qa.rebuild(write(tmp_path / "articles", HOSTILE_FOLDER), index=tmp_path / "index")
+    blocks = over(tmp_path / "index", editable=True)
+    address = launch(blocks, port=0)
+    one = Reader(browser, address, "en-GB", DESKTOP, "light")
+    try:
+        tab = one.open()
+        tab.locator("#qa-folder summary").first.click()
+        expect(tab.locator("#qa-folder")).to_contain_text("empty <svg onload=window.hacked=11>.txt")
+        expect(tab.locator(".qa-examples button")).to_have_count(3)
+        for word, file in (("zebra", "zebra <img src=x onerror=window.hacked=1>.md"),
+                           ("walrus", "walrus‹U+202E›fdp.txt"), ("otter", "otter.html")):
+            one.ask(f"What does the {word} do all day?")
+            card = tab.locator(".qa-card", has_text=file).first
+            expect(card.locator(".qa-text")).to_contain_text(word)
+            card.get_by_role("button", name="Copy the citation").click()
+            card.locator(".qa-read").click()
+            expect(tab.locator(".qa-article .qa-body")).to_contain_text(word)
+            tab.keyboard.press("Escape")
+            expect(tab.locator(".qa-article")).to_have_count(0)
+        tab.locator("#qa-folder [data-do=mend]").click()
+        expect(tab.locator("#qa-mending")).to_contain_text("The index is ready.")
+        assert tab.evaluate("window.hacked") is None
+        assert tab.locator(
+            ".qa-block :is(img, script, a, b, svg, iframe, object, link, style, template, title)").count() == 0
+        assert "\u202e" not in tab.locator("body").inner_text()
+        assert (one.errors, one.foreign) == ([], [])
+    finally:
+        one.context.close()
+        blocks.close()
 
 
 def test_a_question_may_not_become_markup_either(browser: Browser, url: str) -> None:

@@ -41,6 +41,8 @@ PORT = 7860
 LIMITS = [3, 5, 10, 20]
 AT_ONCE = 8             # questions answered side by side; more wait in the queue rather than slow all others down
 
+# What Gradio's own blocks say; it puts these into every page in all languages, all else is said by render.py.
+_LABELS = ("question", "placeholder", "filters", "since", "until", "date_form", "file", "file_form", "limit")
 _EACH_STEP = 0.25       # seconds: progress that changes faster cannot be read, nor its button be hit
 _MOST_NAMES = 500       # files that are named in a report of what was added
 
@@ -58,8 +60,7 @@ def page(ask: Asks, status: Callable[[], Dictionary], *, article: Callable[[str]
     """
     if mcp:
         check_mcp()
-    i18n = gr.I18n(**{language: {f"qa_{key}": text for key, text in table.items()}
-                      for language, table in WORDS.items()})
+    i18n = gr.I18n(**{language: {f"qa_{key}": table[key] for key in _LABELS} for language, table in WORDS.items()})
 
     def label(key: str) -> Any:
         return i18n(f"qa_{key}")

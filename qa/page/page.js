@@ -63,14 +63,22 @@
     document.body.classList.add("qa-waiting");
     place.setAttribute("aria-busy", "true");
     say(spoken(".qa-working")?.content.textContent || "");
-    // Whether the server is there at all is asked apart, for an event sent to a server that is gone never ends.
+    reach();
+  };
+
+  // Whether the server is there at all is asked apart, for an event sent to a server that is gone never ends.
+  const reach = () =>
     fetch("./qa/alive", { cache: "no-store" }).catch(() => {
       const gone = spoken(".qa-server-gone");
-      const shown = place.querySelector(".qa-block") || place;
-      if (gone) shown.replaceChildren(gone.content.cloneNode(true));
+      const place = element("#qa-results");
+      const shown = place?.querySelector(".qa-block") || place;
+      if (gone && shown) {
+        shown.replaceChildren(gone.content.cloneNode(true));
+        document.body.classList.add("qa-answered");
+        shown.scrollIntoView({ block: "nearest" });
+      }
       ready();
     });
-  };
 
   const ready = () => {
     document.body.classList.remove("qa-waiting");
@@ -247,6 +255,7 @@
     if (what === "order") return order(button);
     if (what === "cite") return cite(button);
     if (what === "close") return close();
+    if (what === "open" || what === "mend") reach();
     if (what === "open") {
       opener = button;
       for (const card of document.querySelectorAll(".qa-card.qa-opened")) card.classList.remove("qa-opened");

@@ -441,7 +441,7 @@ def no_article(language: str) -> str:
 
 def masthead(language: str) -> str:
     words = WORDS[language]
-    gone = tag("template", problem_card(words["server_gone"], words["server_gone_text"], "qa serve", "", language),
+    gone = tag("template", problem_card(words["server_gone"], words["server_gone_text"], "", "qa serve", "", language),
                class_="qa-server-gone")
     spoken = tag("template", html.escape(words["working"]), class_="qa-working")
     spoken += tag("template", tag("section", tag("div", tag("p", words["adding"], role="status"), class_="qa-state")),
@@ -547,22 +547,27 @@ def problem(error: Exception, language: str, *, editable: bool) -> str:
     """An error as a state of the page, with its remedy. Errors that are not qa's own say no more than that."""
     words = WORDS[language]
     if not isinstance(error, QAError):
-        return problem_card(words["unexpected"], words["unexpected_text"], "", "", language)
+        return problem_card(words["unexpected"], words["unexpected_text"], "", "", "", language)
     kind = next((kind.__name__ for kind in type(error).__mro__ if kind.__name__ in words), "QAError")
     command = _COMMAND.search(str(error))
     button = _rebuild_button(language) if command and editable and isinstance(error, IndexProblem) else ""
     button += adding(language) if button and isinstance(error, IndexMissing) else ""
-    return problem_card(words[kind], str(error), command[1] if command else "", button, language)
+    return problem_card(words[kind], words.get(f"{kind}_text", ""), str(error), command[1] if command else "", button,
+                        language)
 
 
 def empty(language: str, *, editable: bool) -> str:
     words = WORDS[language]
     button = _rebuild_button(language) + adding(language) if editable else ""
-    return problem_card(words["empty_folder"], words["empty_folder_text"], "qa rebuild", button, language)
+    return problem_card(words["empty_folder"], words["empty_folder_text"], "", "qa rebuild", button, language)
 
 
-def problem_card(title: str, text: str, command: str, button: str, language: str) -> str:
-    said = tag("h2", title, tabindex="-1", class_="qa-count") + tag("p", escaped(text), dir="auto")
+def problem_card(title: str, text: str, detail: str, command: str, button: str, language: str) -> str:
+    """A state that needs something done: what it is, in the reader's words; what the library says of it, in English;
+    and how to mend it."""
+    said = tag("h2", title, tabindex="-1", class_="qa-count") + (tag("p", text) if text else "")
+    if detail:
+        said += tag("p", escaped(detail), class_="qa-detail", dir="ltr", lang="en")
     if command:
         said += _command(command, language)
     return tag("section", tag("div", said + button, class_="qa-state qa-problem", role="alert"), id="qa-answer",
