@@ -19,7 +19,8 @@ from qa.background import background
 from qa.encoder import Encoder, Vectors
 from qa.errors import IndexDamaged, IndexProblem, Unreadable, UsageError
 from qa.parts import Parts
-from qa.passages import Passage, passages
+from qa.passages import Passage
+from qa.reading import Reader
 from qa.recipe import PASSAGE_SIZE, Recipe
 from qa.store import Store, Writer, document, writing
 
@@ -112,8 +113,10 @@ def _rebuild(folder: Path, where: Path, model: str | None, full: bool, progress:
         before = last if last and last.whole.manifest.recipe == recipe and not full else None
         parts = Parts(where / generations.PARTS, recipe, 2 * sum(one.size for one in found))
         writer = closing.enter_context(Writer(aside, recipe.dimension))
+        reader = closing.enter_context(Reader())
+        read = _read(folder, found, refused, before, reader, recipe, progress)
         embedded = resumed = reused = changed = undated = total = 0
-        for ready, fresh, again in _embedded(_read(folder, found, refused, before, recipe, progress), chosen, parts):
+        for ready, fresh, again in _embedded(read, chosen, parts):
             writer.add(ready.found, ready.sha256, ready.article, ready.passages,
                        ready.vectors if ready.vectors is not None else chosen.encode_passages([]))
             embedded += fresh
@@ -172,7 +175,7 @@ def _last(where: Path) -> _Before | None:
 
 
 def _read(folder: Path, found: list[Found], refused: list[tuple[str, str]], before: _Before | None,
-          recipe: Recipe, progress: Callable[[Progress], None]) -> Iterator[_Ready]:
+          reader: Reader, recipe: Recipe, progress: Callable[[Progress], None]) -> Iterator[_Ready]:
     """The articles of the folder in order; what cannot be read is added to `refused`."""
     known = before.store.known() if before else {}
     for number, one in enumerate(found):
@@ -193,12 +196,11 @@ def _read(folder: Path, found: list[Found], refused: list[tuple[str, str]], befo
                     continue
             if data is None:
                 data = articles.read_bytes(folder, one.file)
-            article = articles.article(one.file, data)
+            article, cut = reader.read(one.file, data, recipe.passage_size)
         except Unreadable as error:
             refused.append((one.file, str(error)))
         else:
-            yield _Ready(one, hashlib.sha256(data).hexdigest(), article, passages(article, recipe.passage_size), None,
-                         False)
+            yield _Ready(one, hashlib.sha256(data).hexdigest(), article, cut, None, False)
     progress(Progress("reading", len(found), len(found), ""))
 
 
