@@ -47,6 +47,7 @@ class Found:
     file: str       # path below the folder, with forward slashes
     size: int       # bytes
     modified: int   # nanoseconds, only to tell whether the file changed, never a date of the article
+    touched: int = 0  # nanoseconds: when anything about the file last changed, which no program can set back
 
 
 # --- the folder ---------------------------------------------------------------------------------------------
@@ -93,7 +94,7 @@ def scan(folder: str | os.PathLike[str]) -> tuple[list[Found], list[tuple[str, s
                 refused.append((file, "a broken link" if broken else f"cannot be read ({error.strerror})"))
             else:
                 if stat.S_ISREG(about.st_mode):
-                    found.append(Found(file, about.st_size, about.st_mtime_ns))
+                    found.append(Found(file, about.st_size, about.st_mtime_ns, about.st_ctime_ns))
                 else:
                     refused.append((file, "not a regular file"))
     found.sort(key=lambda one: one.file)

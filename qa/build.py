@@ -24,6 +24,8 @@ from qa.reading import Reader
 from qa.recipe import PASSAGE_SIZE, Recipe
 from qa.store import Store, Writer, document, writing
 
+_SETTLED = 50_000_000  # nanoseconds: a file touched so shortly before it was looked at may be changed again without a
+# clock showing it, so that its text is compared next time
 _BATCH = 256  # passages: embedded at once, about as many held in memory, and lost when the build is killed
 
 
@@ -98,6 +100,7 @@ def rebuild(folder: str | os.PathLike[str] = "seeds", *, index: str | os.PathLik
 def _rebuild(folder: Path, where: Path, model: str | None, full: bool, progress: Callable[[Progress], None],
              chosen: Encoder | None, passage_size: int) -> Report:
     began = time.perf_counter()
+    scanned = time.time_ns()
     found, refused = articles.scan(folder)
     if where.exists() and not where.is_dir():
         raise UsageError(f"{where} is a file, not a folder for an index. Choose another with --index")
@@ -117,8 +120,9 @@ def _rebuild(folder: Path, where: Path, model: str | None, full: bool, progress:
         read = _read(folder, found, refused, before, reader, recipe, progress)
         embedded = resumed = reused = changed = undated = total = 0
         for ready, fresh, again in _embedded(read, chosen, parts):
-            writer.add(ready.found, ready.sha256, ready.article, ready.passages,
-                       ready.vectors if ready.vectors is not None else chosen.encode_passages([]))
+            settled = ready.found.touched < scanned - _SETTLED
+            writer.add(ready.found if settled else replace(ready.found, touched=0), ready.sha256, ready.article,
+                       ready.passages, ready.vectors if ready.vectors is not None else chosen.encode_passages([]))
             embedded += fresh
             resumed += again
             reused += len(ready.passages) - fresh
@@ -183,7 +187,7 @@ def _read(folder: Path, found: list[Found], refused: list[tuple[str, str]], befo
         old = known.get(one.file)
         data: bytes | None = None
         try:
-            if old and (old.size, old.modified) != (one.size, one.modified):
+            if old and (old.size, old.modified, old.touched) != (one.size, one.modified, one.touched):
                 data = articles.read_bytes(folder, one.file)
                 if hashlib.sha256(data).hexdigest() != old.sha256:
                     old = None

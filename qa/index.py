@@ -35,7 +35,8 @@ class Index:
             about = os.stat(os.path.join(folder, file))
         except OSError:
             return os.path.isdir(folder)
-        if known is None or (known.size, known.modified) == (about.st_size, about.st_mtime_ns):
+        if known is None or (known.size, known.modified, known.touched) == (
+                about.st_size, about.st_mtime_ns, about.st_ctime_ns):
             return False
         try:
             return hashlib.sha256(articles.read_bytes(folder, file)).hexdigest() != known.sha256

@@ -34,7 +34,7 @@ Rows = NDArray[np.int64]
 _SCHEMA = """
 CREATE TABLE articles (
     number INTEGER PRIMARY KEY, file TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, modified INTEGER NOT NULL,
-    sha256 TEXT NOT NULL, title TEXT, language TEXT NOT NULL, text TEXT NOT NULL);
+    touched INTEGER NOT NULL, sha256 TEXT NOT NULL, title TEXT, language TEXT NOT NULL, text TEXT NOT NULL);
 CREATE TABLE sections (
     article INTEGER NOT NULL REFERENCES articles, start INTEGER NOT NULL, end INTEGER NOT NULL,
     date TEXT, source TEXT, evidence TEXT, evidence_start INTEGER);
@@ -60,6 +60,7 @@ class Known:
     file: str
     size: int       # bytes
     modified: int   # nanoseconds
+    touched: int    # nanoseconds
     sha256: str
 
 
@@ -110,8 +111,8 @@ class Writer:
 
     def _add(self, found: Found, sha256: str, article: Article, passages: Sequence[Passage]) -> None:
         number, execute = self._articles, self._database.execute
-        execute("INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (number, found.file, found.size, found.modified, sha256, article.title, article.language,
+        execute("INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (number, found.file, found.size, found.modified, found.touched, sha256, article.title, article.language,
                  article.text))
         self._database.executemany("INSERT INTO sections VALUES (?, ?, ?, ?, ?, ?, ?)",
                                    [(number, section.start, section.end, *_stored(section.published))
@@ -225,13 +226,13 @@ class Store:
 
     def known(self) -> dict[str, Known]:
         """Every indexed file by its name."""
-        rows = self._database.execute("SELECT number, file, size, modified, sha256 FROM articles")
+        rows = self._database.execute("SELECT number, file, size, modified, touched, sha256 FROM articles")
         return {values[1]: Known(*values) for values in rows}
 
     def known_file(self, file: str) -> Known | None:
         """What is known of one file; None when the index does not hold it."""
-        values = self._database.execute("SELECT number, file, size, modified, sha256 FROM articles WHERE file = ?",
-                                        (file,)).fetchone()
+        values = self._database.execute("SELECT number, file, size, modified, touched, sha256 FROM articles"
+                                        " WHERE file = ?", (file,)).fetchone()
         return Known(*values) if values else None
 
     def article(self, file: str) -> Article | None:

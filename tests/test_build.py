@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,27 @@ def test_a_file_written_again_as_it_was_has_not_changed(build: Build, folder: Pa
     report = build(folder)
     assert (report.generation, report.embedded, report.reused) == (1, 0, 5)
     assert encoder.embedded == []
+
+
+def test_a_change_that_hides_behind_size_and_time_is_noticed(build: Build, folder: Path, index: Path) -> None:
+    """Another text of the same size under the old time, as a careless program leaves it, is read again, also when it
+    comes in the very moment of the build."""
+    path = folder / "egipet.txt"
+    for text in ("Kenya sells boats.", "Kenya hides boats"[:17] + "!", "Japan sells boats."):
+        before = path.stat()
+        path.write_text(text)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        report = build(folder)
+        assert text in {hit.text for hit in qa.retrieve("boats", index=index, encoder=CountryEncoder())}
+        assert build(folder).generation == report.generation
+
+
+def test_what_has_not_changed_is_not_opened(build: Build, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its size and times say enough."""
+    time.sleep(0.1)  # what has been written a moment ago is compared once more
+    build(folder)
+    monkeypatch.setattr(articles, "read_bytes", None)
+    assert build(folder).reused == 5
 
 
 def test_only_what_changed_is_embedded(build: Build, folder: Path, index: Path, encoder: CountryEncoder) -> None:
