@@ -537,6 +537,19 @@ def test_small_words_are_not_underlined() -> None:
     assert re.findall(r'qa-word">([^<]+)', shown) == ["rencontre", "Xi"]
 
 
+def test_a_title_is_not_shown_twice() -> None:
+    """A passage that begins with its article's title is shown from after it, unless that is what answers."""
+    text = "# Le pont\n\nLe pont est long. Il est neuf."
+    def shown(answer: str, title: str) -> str:
+        found = hit(text, answer, title=title)
+        return re.sub(r"<[^>]+>", "", re.findall(r'class="qa-text"[^>]*>(.*?)</p>', render.card(
+            found, 0, 1.0, {"since": None, "until": None}, "fr"), re.DOTALL)[0])
+
+    assert shown("Il est neuf.", "Le pont") == "Le pont est long. Il est neuf."
+    assert shown("Le pont", "Le pont") == text
+    assert shown("Il est neuf.", "Le pont neuf") == text
+
+
 # --- text with marks ----------------------------------------------------------------------------------------
 
 

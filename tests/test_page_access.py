@@ -256,13 +256,15 @@ def test_nothing_jumps_while_the_page_comes(browser: Browser, url: str) -> None:
         assert shifts <= 0.1, (size, query, shifts)
 
 
+@pytest.mark.parametrize("reader", [("fr-FR", DESKTOP, "dark")], indirect=True)
 def test_paper_shows_the_question_and_no_buttons(reader: Reader) -> None:
-    """Printed, an answer is its question and its passages with their sources."""
+    """Printed, an answer is its question and its passages with their sources, black on white from the dark page too."""
     reader.open()
     tab = reader.ask("Où ?")
     tab.emulate_media(media="print")
     shown = tab.evaluate("getComputedStyle(document.querySelector('#qa-answer'), '::before').content")
     assert shown == '"Où ?"'
+    assert tab.evaluate("getComputedStyle(document.querySelector('.qa-text')).color") == "rgb(0, 0, 0)"
     for hidden in (BOX, ".qa-read", ".qa-order", "#qa-folder summary", "footer"):
         expect(tab.locator(hidden).first).to_be_hidden()
     expect(tab.locator(".qa-card .qa-file").first).to_be_visible()

@@ -154,8 +154,10 @@ def card(hit: Hit, number: int, best: float, found: Answer, language: str) -> st
     words = WORDS[language]
     start = int(hit["start"])
     answer = (int(hit["answer_start"]) - start, int(hit["answer_end"]) - start)
-    text = marked(str(hit["text"]), answer, hit.get("matched") or (), words["answering"])
     title = hit.get("title")
+    shown = _after_title(str(hit["text"]), str(title or ""), answer[0])
+    text = marked(str(hit["text"])[shown:], (answer[0] - shown, answer[1] - shown), hit.get("matched") or (),
+                  words["answering"])
     where = {
         "data_do": "open", "data_file": hit["file"], "data_start": start, "data_end": hit["end"],
         "data_answer_start": hit["answer_start"], "data_answer_end": hit["answer_end"],
@@ -181,6 +183,13 @@ def card(hit: Hit, number: int, best: float, found: Answer, language: str) -> st
         + _why(hit, found, language) + _more(hit, language),
         class_="qa-card", data_rank=number, data_date=hit.get("date") or "",
     )  # fmt: skip
+
+
+def _after_title(text: str, title: str, answer: int) -> int:
+    """Where to begin to show a passage: after its article's title, which stands above it already."""
+    first, _, rest = text.partition("\n")
+    begin = len(text) - len(rest.lstrip())
+    return begin if rest and first.strip(" #*\t") == title and begin <= answer else 0
 
 
 def _why(hit: Hit, found: Answer, language: str) -> str:
