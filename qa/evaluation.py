@@ -81,7 +81,7 @@ def read_questions(path: str | os.PathLike[str]) -> list[Question]:
                     value is None or isinstance(value, str) for value in values):
                 raise TypeError("q must be text, and file, answer and date text or null")
             questions.append(Question(fields["q"], str(fields.get("lang") or "und"), *values))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UsageError(f"Line {number} of {os.fspath(path)} is no question ({error}). Each line is one JSON"
                              ' object: {"q": "…", "lang": "fr", "file": "…", "answer": "…", "date": null}') from error
     if not questions:

@@ -141,7 +141,7 @@ def _read(folder: Path, where: Path) -> tuple[Manifest, str]:
                         int(fields["articles"]), int(fields["passages"]),
                         tuple((file, reason) for file, reason in fields["unreadable"]), fields["background"],
                         fields["files"]), checksum
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise IndexDamaged(f"{path}: changed since it was written") from error
 
 
@@ -203,7 +203,7 @@ def _inspected(where: Path, pointer: bytes | None) -> Iterator[tuple[Path | None
     else:
         try:
             expected = _pointed_to(pointer)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             yield None, None, [f"{where / CURRENT}: changed since it was written"]
     first = [expected[0]] if expected else numbers[:1]
     for number in [*first, *(number for number in numbers if number not in first)]:
@@ -302,7 +302,7 @@ def next_generation(index: str | os.PathLike[str]) -> int:
     numbers = _numbers(Path(index))
     pointer = current(index)
     if pointer is not None:
-        with contextlib.suppress(ValueError, KeyError, TypeError):
+        with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
             numbers.append(_pointed_to(pointer)[0])
     return max(numbers, default=0) + 1
 

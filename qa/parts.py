@@ -54,7 +54,7 @@ class Parts:
             int(path.stem)
             whole = (line == self._head(rows, dimension, characters, rest)
                      and len(rest) == rows * (_KEY + 4 * dimension))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
         if not whole:
             return None
