@@ -33,6 +33,7 @@ def toys() -> Toys:
 
 @pytest.fixture(scope="module")
 def url(browser: Browser, toys: Toys, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    sys.addaudithook(_listen)
     folder = tmp_path_factory.mktemp("articles")
     blocks = page(toys.ask, toys.status, article=toys.article, rebuild=toys.rebuild, articles=lambda: folder)
     yield launch(blocks, port=0)
@@ -125,9 +126,8 @@ def _listen(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def test_a_whole_visit_makes_no_foreign_request(browser: Browser, url: str, tmp_path: Path) -> None:
-    """A trace of everything the browser sent, sockets too, names this server only; the server calls nobody at all."""
-    sys.addaudithook(_listen)
-    _outside.clear()
+    """A trace of everything the browser sent, sockets too, names this server only; the server has called nobody since
+    before it began."""
     har = tmp_path / "visit.har"
     one = Reader(browser, url, "fr-FR", DESKTOP, "light", record_har_path=har)
     sockets: list[str] = []
