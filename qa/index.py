@@ -13,7 +13,7 @@ from qa.closeness import Meter
 from qa.encoder import Encoder, load
 from qa.errors import IndexDamaged, IndexMismatch, ModelError, Unreadable
 from qa.generations import Manifest, Whole, current, whole
-from qa.store import Store
+from qa.store import Rows, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,18 @@ class Index:
     encoder: Encoder
     meter: Meter
     warning: str | None = None  # a newer generation is damaged: what, and how to mend it
+
+    def there(self, rows: Rows) -> Rows:
+        """These rows without those of files that were deleted since, which nobody could read on in.
+
+        All of them where not one of the files is there: then it is the folder that is elsewhere, or not mounted.
+        """
+        folder = self.manifest.folder
+        files = self.store.files_of(rows)
+        gone = {file for file in set(files) if not os.path.lexists(os.path.join(folder, file))}
+        if not gone or len(gone) == len(set(files)):
+            return rows
+        return rows[[file not in gone for file in files]]
 
     def changed(self, file: str) -> bool:
         """Whether an article's file is no longer as it was read; False where the whole folder is elsewhere."""

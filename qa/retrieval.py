@@ -37,7 +37,7 @@ def rank(index: Index, question: Asked, language: str, rows: Rows | None = None,
     of one language a constant, in a mixed one what keeps passages in the question's own language from winning
     because they share its little words.
     """
-    candidates = index.meter.candidates(question, max(CANDIDATES, k), rows)
+    candidates = index.there(index.meter.candidates(question, max(CANDIDATES, k), rows))
     cosines = index.meter.cosines(question, candidates)
     covered = index.meter.coverage(question, candidates)
     written = index.store.languages_of(candidates)

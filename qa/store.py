@@ -277,6 +277,17 @@ class Store:
         return self._rows("SELECT p.row FROM passages p JOIN articles a ON a.number = p.article WHERE a.language = ?"
                           " ORDER BY p.row", (language,))
 
+    def files_of(self, rows: Rows) -> list[str]:
+        """The file of each of these rows' articles."""
+        wanted = rows.tolist()
+        found: dict[int, str] = {}
+        for begin in range(0, len(wanted), 500):
+            part = wanted[begin : begin + 500]
+            found.update(self._database.execute(
+                "SELECT p.row, a.file FROM passages p JOIN articles a ON a.number = p.article"
+                f" WHERE p.row IN ({','.join('?' * len(part))})", part))
+        return [found[row] for row in wanted]
+
     def languages_of(self, rows: Rows) -> list[str]:
         """The language of each of these rows' articles."""
         return [passage.language for passage in self.passages(rows.tolist())]
