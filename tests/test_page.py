@@ -537,6 +537,18 @@ def test_small_words_are_not_underlined() -> None:
     assert re.findall(r'qa-word">([^<]+)', shown) == ["rencontre", "Xi"]
 
 
+def test_what_does_not_hold_any_more_is_said() -> None:
+    """A passage whose file has changed says so, and so does an answer from before a damaged newer index."""
+    kept = hit("Le pont.", "Le pont.", changed=False)
+    found = {"since": None, "until": None, "hits": [kept], "answered": True, "confidence": 0.9, "warning": None}
+    asked = render.Asked(question="Où ?", since="", until="", file="", limit=5)
+    assert "qa-notice" not in render.answer(found, asked, "fr")
+    gone = render.card({**kept, "changed": True}, 0, 1.0, found, "fr")
+    assert "Ce fichier a changé ou disparu depuis qu’il a été lu." in gone
+    warned = render.answer({**found, "warning": "Generation 4 is <damaged>."}, asked, "fr")
+    assert "Generation 4 is &lt;damaged&gt;." in warned
+
+
 def test_a_title_is_not_shown_twice() -> None:
     """A passage that begins with its article's title is shown from after it, unless that is what answers."""
     text = "# Le pont\n\nLe pont est long. Il est neuf."

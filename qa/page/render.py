@@ -177,9 +177,10 @@ def card(hit: Hit, number: int, best: float, found: Answer, language: str) -> st
     )  # fmt: skip
     passage = tag("p", text, class_="qa-text", dir="auto", lang=hit["language"])
     foot = tag("div", bar + tag("div", buttons, class_="qa-buttons"), class_="qa-foot")
+    since = tag("p", words["changed_file"], class_="qa-notice", role="note") if hit.get("changed") else ""
     return tag(
         "article",
-        heading + meta + (tag("p", seen, class_="qa-source") if seen else "") + passage + foot
+        heading + meta + (tag("p", seen, class_="qa-source") if seen else "") + since + passage + foot
         + _why(hit, found, language) + _more(hit, language),
         class_="qa-card", data_rank=number, data_date=hit.get("date") or "",
     )  # fmt: skip
