@@ -237,6 +237,47 @@ def test_a_rebuild_names_each_file_and_can_be_cancelled() -> None:
     assert went_on == [0, 1]
 
 
+def test_a_rebuild_goes_on_beside_the_page_until_it_is_cancelled(browser: Browser) -> None:
+    """Each file is named; questions are answered meanwhile; a second rebuild is refused; Enter on the button stops."""
+    toys, ended = Toys(), threading.Event()
+
+    def endless(progress: Any) -> None:
+        try:
+            for number in range(10_000):
+                progress(Progress("reading", number, 10_000, f"{number}.txt"))
+                ended.wait(0.01)
+        finally:
+            ended.set()
+
+    blocks = page(toys.ask, toys.status, rebuild=endless, articles=lambda: "no-such-folder")
+    address = launch(blocks, port=0)
+    one, other = (Reader(browser, address, "en-GB", DESKTOP, "light") for _ in range(2))
+    try:
+        tab = one.open()
+        tab.locator("#qa-folder summary").first.click()
+        tab.get_by_role("button", name="Rebuild the index").click()
+        expect(tab.locator(".qa-at-hand")).to_have_text(re.compile(r"^\d+ / 10000 \d+\.txt$"))
+        expect(tab.locator("#qa-live")).to_have_text("Building the index…")
+        one.ask("Où ?")
+        expect(tab.locator(".qa-card")).to_have_count(3)
+        second = other.open()
+        second.locator("#qa-folder summary").first.click()
+        second.get_by_role("button", name="Rebuild the index").click()
+        expect(second.locator("#qa-mending")).to_contain_text("The index is being built")
+        tab.get_by_role("button", name="Cancel").focus()
+        reached = int(tab.locator(".qa-at-hand").inner_text().split()[0])
+        expect(tab.locator(".qa-at-hand")).not_to_have_text(re.compile(rf"^{reached} / "))  # another step has come
+        tab.keyboard.press("Enter")
+        expect(tab.locator("#qa-mending")).to_contain_text("Building was cancelled: the old index stays in place.")
+        assert ended.wait(5)
+        expect(tab.locator(".qa-card")).to_have_count(3)
+        assert (one.errors, other.errors) == ([], [])
+    finally:
+        one.context.close()
+        other.context.close()
+        blocks.close()
+
+
 def test_a_page_without_permission_offers_no_button() -> None:
     """Only the command is shown to readers who may not rebuild."""
     error = IndexDamaged("A file is cut short. Build it again with: qa rebuild")

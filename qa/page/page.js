@@ -326,15 +326,14 @@
     if (name === "article") hide = () => (props.value = "");
     root.addEventListener("click", (event) => {
       const button = event.target.closest("[data-do]");
-      if (button && root.contains(button) && button.dataset.do !== "cancel") act(button, trigger);
+      if (button && root.contains(button)) act(button, trigger);
     });
-    // Between press and release the next step may have put another button in its place.
-    root.addEventListener("pointerdown", (event) => {
-      if (event.target.closest("[data-do=cancel]")) trigger("cancel", {});
-    });
-    root.addEventListener("keydown", (event) => {
-      if (["Enter", " "].includes(event.key) && event.target.closest("[data-do=cancel]")) trigger("cancel", {});
-    });
+    // Between press and release the next step may have put another button in its place: no click would come.
+    for (const pressed of ["pointerdown", "keydown"])
+      root.addEventListener(pressed, (event) => {
+        if (event.key && event.key !== "Enter" && event.key !== " ") return;
+        if (event.target.closest("[data-do=cancel]")) trigger("cancel", {});
+      });
     watch("value", () => {
       if (name === "results") answered(root);
       if (name === "article") opened(root);
