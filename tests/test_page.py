@@ -129,6 +129,8 @@ def test_passages_can_be_ordered_and_narrowed_by_date(reader: Reader, toys: Toys
     tab.get_by_role("button", name="Par date").click()
     assert tab.locator(".qa-card .qa-meta .qa-file").all_inner_texts() == ["sommet.txt", "talks.html", "autre.md"]
     expect(tab.locator(".qa-timeline .qa-undated-bar")).to_contain_text("sans date")
+    heights = tab.locator(".qa-timeline i").evaluate_all("(bars) => bars.map((bar) => bar.clientHeight)")
+    assert heights[0] == heights[1] == heights[2] > 20  # one passage each: no group stands out
     tab.locator(".qa-timeline button", has_text="2018").click()
     expect(tab.locator(".qa-chip")).to_contain_text("2018")
     assert (toys.asked[-1]["since"], toys.asked[-1]["until"]) == ("2018", "2018")
@@ -671,3 +673,5 @@ def test_a_timeline_groups_by_the_coarsest_step_that_tells_apart() -> None:
     assert labels("2022-09-15", "2022-10-01") == ["2022-09", "2022-10"]
     assert labels("2022-09-15", "2022-09-16", "2022-09-16") == ["2022-09-15", "2022-09-16"]
     assert labels("2022-09-15", "2022-09-15", None) == []
+    shown = render.timeline([hit("Un texte.", "Un texte.", date=date) for date in ("2018", "2018", "2022", None)], "en")
+    assert re.findall(r"calc\(([\d.]+) ", shown) == ["1.00", "0.50", "0.50"]

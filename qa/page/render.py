@@ -368,15 +368,19 @@ def timeline(hits: Sequence[Hit], language: str) -> str:
     for date, number in groups.items():
         said = say_date(date, language)
         label = f"{said}: {count('passages', number, language)}"
-        inside = f'<i style="block-size:{number / most:.0%}"></i>{tag("span", html.escape(said))}'
+        inside = _column(number / most) + tag("span", html.escape(said))
         bars.append(tag("li", tag("button", inside, type="button", data_do="again", data_since=date, data_until=date,
                                   aria_label=label, title=label)))
     undated = len(hits) - len(dates)
     if undated:
-        said = f"<i style=\"block-size:{min(1.0, undated / most):.0%}\"></i><span>{words['undated']}</span>"
+        said = _column(min(1.0, undated / most)) + tag("span", words["undated"])
         label = f"{words['undated']}: {count('passages', undated, language)}"
         bars.append(tag("li", tag("span", said, title=label, class_="qa-undated-bar"), class_="qa-apart"))
     return tag("div", tag("h3", words["when"]) + tag("ol", "".join(bars)), class_="qa-timeline")
+
+
+def _column(share: float) -> str:
+    return f'<i style="block-size:calc({share:.2f} * var(--qa-column))"></i>'
 
 
 # --- an article ---------------------------------------------------------------------------------------------
