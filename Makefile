@@ -25,6 +25,7 @@ nightly: .venv/tools
 	$(BIN)/python -m bench.crash --kills 1000 --faults 1000
 	$(BIN)/python -m bench.damage --flips 20000 --truncations 5000
 	$(BIN)/python -m bench.soak --seconds 600
+	QA_FUZZ=2000 $(BIN)/python -m pytest -s tests/test_fuzz.py tests/test_build.py
 
 # The two stamps are older than pyproject.toml exactly when something is still to be installed.
 .venv/installed: pyproject.toml | .venv/bin/python
