@@ -100,13 +100,16 @@ def rebuild(folder: str | os.PathLike[str] = "seeds", *, index: str | os.PathLik
 def _rebuild(folder: Path, where: Path, model: str | None, full: bool, progress: Callable[[Progress], None],
              chosen: Encoder | None, passage_size: int) -> Report:
     began = time.perf_counter()
-    scanned = time.time_ns()
-    found, refused = articles.scan(folder)
+    if not folder.is_dir():
+        articles.scan(folder)  # says what is wrong with it, before anything is made
     if where.exists() and not where.is_dir():
         raise UsageError(f"{where} is a file, not a folder for an index. Choose another with --index")
     chosen = chosen or encoder.load(model)
     recipe = Recipe(chosen.name, chosen.fingerprint, chosen.dimension, passage_size)
     with generations.building(where) as aside, contextlib.ExitStack() as closing:
+        scanned = time.time_ns()
+        # under the lock: what another builder has taken in meanwhile must not look deleted
+        found, refused = articles.scan(folder)
         last = _last(where)
         if last:
             closing.enter_context(last.store)

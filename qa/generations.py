@@ -294,7 +294,8 @@ def _clear(where: Path) -> None:
     """Removes what is no complete generation."""
     for leftover in (_BUILDING, _LEAVING):
         shutil.rmtree(where / GENERATIONS / leftover, ignore_errors=True)
-    (where / f"{CURRENT}.new").unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        (where / f"{CURRENT}.new").unlink(missing_ok=True)
 
 
 def next_generation(index: str | os.PathLike[str]) -> int:

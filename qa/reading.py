@@ -154,7 +154,8 @@ def _serve() -> None:
             used = resource.getrusage(resource.RUSAGE_SELF)
             resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + 1 + head["seconds"],
                                                      resource.RLIM_INFINITY))
-            resource.setrlimit(resource.RLIMIT_AS, (head["memory"], resource.RLIM_INFINITY))
+            with contextlib.suppress(ValueError, OSError):  # not every system limits memory
+                resource.setrlimit(resource.RLIMIT_AS, (head["memory"], resource.RLIM_INFINITY))
             try:
                 answer = json.dumps(_fields(*read(head["file"], data, head["passage_size"])))
             except Unreadable as error:

@@ -386,6 +386,19 @@ def test_wrong_folders_are_said_before_anything_is_written(
     assert (tmp_path / "file").read_text() == "x"
 
 
+def test_a_file_that_comes_while_the_model_loads_is_taken_in(
+    folder: Path, index: Path, encoder: CountryEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder is looked at under the lock, so that what another builder took in does not look deleted."""
+
+    def load(name: str | None) -> CountryEncoder:
+        write(folder, {"late.txt": "Kenya comes late."})
+        return encoder
+
+    monkeypatch.setattr("qa.encoder.load", load)
+    assert qa.rebuild(folder, index=index).articles == 6
+
+
 def test_progress_tells_each_file_once(build: Build, folder: Path) -> None:
     """Progress counts files from 0 to all of them, names each, and ends with writing."""
     seen: list[Progress] = []
