@@ -22,7 +22,7 @@ lint: .venv/tools
 
 # What SECURITY.md counts, in full size: about twenty minutes.
 nightly: .venv/tools
-	$(BIN)/python -m bench.crash --kills 1000 --faults 1000
+	$(BIN)/python -m bench.crash --kills 1000 --faults 1000 --disks 200
 	$(BIN)/python -m bench.damage --flips 20000 --truncations 5000
 	$(BIN)/python -m bench.soak --seconds 600
 	QA_FUZZ=2000 $(BIN)/python -m pytest -s tests/test_fuzz.py tests/test_build.py

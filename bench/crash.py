@@ -1,12 +1,13 @@
 """Kills `qa rebuild`, and lets its disk fail, at every call that changes a file of the index; counts what is lost.
 
-    python -m bench.crash --kills 1000 --faults 1000
+    python -m bench.crash --kills 1000 --faults 1000 --disks 200
 
 An index switches to and fro between two states of a folder. Each build is stopped: at its n-th write, fsync, rename,
 unlink, mkdir or rmdir below the index (before it, half-way through it, after it), or at a random moment; or that call
 fails with EIO, or the disk is full from there on (ENOSPC). Afterwards the index must answer exactly as one of the two
 states does; no file beside it may outlive the next build, which must succeed by itself; and builds stopped several
-times in a row must not leave more and more. bench/fault.c, loaded with LD_PRELOAD, does the stopping.
+times in a row must not leave more and more. bench/fault.c, loaded with LD_PRELOAD, does the stopping. Besides, the
+index lies on a disk of its own, a tmpfs, which has room for ever one page more until a build succeeds.
 
 The builds run in forks of one process that has everything imported, so that a kill costs 50 ms and not seconds.
 """
@@ -295,14 +296,50 @@ def faults(desk: Desk, count: int) -> None:
     desk.mend("after all faults")
 
 
-def run(kill: int, fault: int, seed: int = 0) -> dict[str, Any]:
-    """Runs both in a process of its own; {"counts": {what: how many}, "wrong": [what went wrong]}."""
+def disks(desk: Desk, count: int) -> None:
+    """A disk with no room, and with ever one page more, up to more than a build needs."""
+    ballast = desk.index / "ballast"
+    for number in range(count):
+        if desk.folder_state == desk.state:
+            desk.write(1 - desk.folder_state)
+        free = os.statvfs(desk.index)
+        room = free.f_bavail * free.f_frsize
+        ballast.write_bytes(bytes(max(0, room - number * free.f_frsize)))
+        code = desk.in_fork(0, 0, full=True)
+        what = f"{number} pages of room"
+        if code not in (0, 3):
+            desk.wrong.append(f"{what}: exit code {code}")
+        desk.check(what)
+        ballast.unlink()
+        desk.mend(what)
+        desk.counts["builds on a disk that was too small" if code == 3 else "builds on a disk just large enough"] += 1
+
+
+MOUNTABLE = bool(shutil.which("unshare")) and subprocess.run(
+    ["unshare", "-rm", "sh", "-c", "mount -t tmpfs none /mnt"], capture_output=True, check=False).returncode == 0
+
+
+def run(kill: int, fault: int, disk: int = 0, seed: int = 0) -> dict[str, Any]:
+    """Runs all of them in processes of their own; {"counts": {what: how many}, "wrong": [what went wrong]}.
+
+    `disk` needs a machine that allows its user to mount a file system of his own, and is left out elsewhere.
+    """
+    results = [_run([], kill, fault, 0, seed)] if kill or fault else []
+    if disk and MOUNTABLE:
+        results.append(_run(["unshare", "-rm"], 0, 0, disk, seed))
+    counts: Counter[str] = Counter()
+    for result in results:
+        counts.update(result["counts"])
+    return {"counts": dict(counts), "wrong": [line for result in results for line in result["wrong"]]}
+
+
+def _run(before: list[str], kill: int, fault: int, disk: int, seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as root:
         environment = {**os.environ, "LD_PRELOAD": str(compiled(Path(root))), "OMP_NUM_THREADS": "1",
                        "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parent.parent)}
         done = subprocess.run(
-            [sys.executable, "-m", "bench.crash", "--inside", root, "--kills", str(kill), "--faults", str(fault),
-             "--seed", str(seed)], env=environment, cwd=Path(__file__).parent.parent, capture_output=True, text=True,
+            [*before, sys.executable, "-m", "bench.crash", "--inside", root, "--kills", str(kill), "--faults",
+             str(fault), "--disks", str(disk), "--seed", str(seed)], env=environment, cwd=Path(__file__).parent.parent, capture_output=True, text=True,
             check=False)
     if done.returncode:
         raise RuntimeError(done.stderr)
@@ -313,12 +350,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--faults", type=int, default=50)
+    parser.add_argument("--disks", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.inside is None:
         began = time.perf_counter()
-        result = run(given.kills, given.faults, given.seed)
+        result = run(given.kills, given.faults, given.disks, given.seed)
         for what, count in sorted(result["counts"].items()):
             print(f"{what:40}{count:>8}")
         print(f"{'lost, wrong or left over':40}{len(result['wrong']):>8}")
@@ -326,11 +364,16 @@ def main() -> None:
             print(f"  {line}")
         print(f"{'seconds':40}{time.perf_counter() - began:8.0f}")
         sys.exit(1 if result["wrong"] else 0)
+    if given.disks:
+        (given.inside / "index").mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(given.inside / "index")], check=True)
     desk = Desk(given.inside, given.seed)
     if given.kills:
         kills(desk, given.kills)
     if given.faults:
         faults(desk, given.faults)
+    if given.disks:
+        disks(desk, given.disks)
     print(json.dumps({"counts": desk.counts, "wrong": desk.wrong}))
 
 

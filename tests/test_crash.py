@@ -17,3 +17,12 @@ def test_a_stopped_rebuild_loses_nothing() -> None:
     assert counts["kills at a call"] + counts["kills at a random moment"] >= 40
     assert counts["EIO"] == counts["ENOSPC"] == 25
     assert counts["faults said as an error"] >= 40
+
+
+@pytest.mark.skipif(crash.COMPILER is None, reason="needs a C compiler: apt-get install gcc")
+@pytest.mark.skipif(not crash.MOUNTABLE, reason="this machine allows no mounts of one's own (unshare -rm)")
+def test_a_full_disk_loses_nothing() -> None:
+    """On a disk that really has no room, or a few pages too little, the old index answers on, and the next build
+    succeeds as soon as there is room."""
+    result = crash.run(0, 0, 15, seed=3)
+    assert result == {"counts": {"builds on a disk that was too small": 15}, "wrong": []}
