@@ -339,8 +339,8 @@ def _run(before: list[str], kill: int, fault: int, disk: int, seed: int) -> dict
                        "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parent.parent)}
         done = subprocess.run(
             [*before, sys.executable, "-m", "bench.crash", "--inside", root, "--kills", str(kill), "--faults",
-             str(fault), "--disks", str(disk), "--seed", str(seed)], env=environment, cwd=Path(__file__).parent.parent, capture_output=True, text=True,
-            check=False)
+             str(fault), "--disks", str(disk), "--seed", str(seed)], env=environment, cwd=Path(__file__).parent.parent,
+            capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr)
     return dict(json.loads(done.stdout.splitlines()[-1]))
