@@ -99,12 +99,32 @@ def test_the_address_reproduces_question_and_filters(reader: Reader, toys: Toys)
     tab = reader.open("?q=Quand+%3F&since=2022&until=2022-09&file=*.txt&k=3")
     expect(tab.locator(".qa-card").first).to_be_visible()
     assert toys.asked[-1] == {"question": "Quand ?", "k": 3, "since": "2022", "until": "2022-09", "file": "*.txt"}
+    expect(tab.get_by_role("button", name="Filtres")).to_have_attribute("aria-expanded", "true")
+    expect(tab.get_by_label("Depuis")).to_have_value("2022")
     expect(tab.locator(BOX)).to_have_value("Quand ?")
     expect(tab.locator(".qa-chip").first).to_contain_text("du 2022 au septembre 2022")
     tab.locator(".qa-chip button").first.click()
     expect(tab.locator(".qa-chip")).to_have_count(1)
     assert toys.asked[-1] == {"question": "Quand ?", "k": 3, "since": None, "until": None, "file": "*.txt"}
     assert tab.url == reader.url + "?q=Quand+%3F&file=%2A.txt&k=3"
+
+
+def test_the_filters_open_and_ask(reader: Reader, toys: Toys) -> None:
+    """Dates, file and number of passages stand behind one button; Enter in any of them asks again."""
+    tab = reader.open()
+    expect(tab.get_by_label("Depuis")).to_be_hidden()
+    reader.ask("Où ?")
+    tab.get_by_role("button", name="Filtres").click()
+    for label, typed, name, value in (("Depuis", "2022-09", "since", "2022-09"), ("Jusqu’à", "2022", "until", "2022"),
+                                      ("Fichier", "*.md", "file", "*.md"), ("Nombre de passages", "2", "k", 2),
+                                      ("Nombre de passages", "99", "k", 30), ("Nombre de passages", "x", "k", 5)):
+        before = len(toys.asked)
+        tab.get_by_label(label).fill(typed)
+        tab.get_by_label(label).press("Enter")
+        expect(tab.locator("body.qa-waiting")).to_have_count(0)
+        assert (len(toys.asked), toys.asked[-1][name]) == (before + 1, value)
+    tab.get_by_role("button", name="Filtres").click()
+    expect(tab.get_by_label("Depuis")).to_be_hidden()
 
 
 def test_examples_come_from_the_articles_and_slash_returns_to_the_box(reader: Reader, toys: Toys) -> None:

@@ -56,8 +56,8 @@ def visit(reader: Reader) -> Iterator[tuple[str, Page]]:
     tab = reader.open()
     yield "first visit", tab
     tab.locator("#qa-folder summary").first.click()
-    tab.locator("#qa-filters > button").click()
-    tab.locator("#qa-filters input[type=radio]").first.wait_for()
+    tab.locator("#qa-narrow button:visible").click()
+    tab.locator("#qa-filters label").first.wait_for()
     yield "the folder and the filters", tab
     reader.ask("Où ?")
     tab.locator(".qa-why summary").first.click()

@@ -38,11 +38,11 @@ log = logging.getLogger(__name__)
 Folder = Callable[[], str | os.PathLike[str]]  # names the folder of articles
 
 PORT = 7860
-LIMITS = [3, 5, 10, 20]
+MOST = 30               # passages on one page: more is a list to search, not an answer to read
 AT_ONCE = 8             # questions answered side by side; more wait in the queue rather than slow all others down
 
 # What Gradio's own blocks say; it puts these into every page in all languages, all else is said by render.py.
-_LABELS = ("question", "placeholder", "filters", "since", "until", "date_form", "file", "file_form", "limit")
+_LABELS = ("question", "placeholder", "since", "until", "date_form", "file", "file_form", "limit")
 _EACH_STEP = 0.25       # seconds: progress that changes faster cannot be read, nor its button be hit
 _MOST_NAMES = 500       # files that are named in a report of what was added
 
@@ -92,21 +92,20 @@ def page(ask: Asks, status: Callable[[], Dictionary], *, article: Callable[[str]
         in_the_way = "" if state["articles"] else render.empty(language, editable=editable)
         return render.examples(state.get("examples") or (), language), shown, in_the_way
 
-    def arrive(question: str, since: str, until: str, file: str, limit: int, request: gr.Request) -> tuple[Any, ...]:
+    def arrive(question: str, since: str, until: str, file: str, limit: str, request: gr.Request) -> tuple[Any, ...]:
         language = _language(request)
         asked = _asked(question, since, until, file, limit)
         examples, shown, results = folder(language)
         if asked["question"] and not results:
             results = look(asked, language)
         boxes = tuple(asked.values()) if asked["question"] else tuple(gr.update() for _ in asked)
-        narrowed = gr.update(open=True) if asked["since"] or asked["until"] or asked["file"] else gr.update()
-        return *boxes, narrowed, examples, shown, results
+        return *boxes, examples, shown, results
 
-    def search(question: str, since: str, until: str, file: str, limit: int, request: gr.Request) -> Any:
+    def search(question: str, since: str, until: str, file: str, limit: str, request: gr.Request) -> Any:
         asked = _asked(question, since, until, file, limit)
         return look(asked, _language(request)) if asked["question"] else gr.update()
 
-    def again(question: str, since: str, until: str, file: str, limit: int, event: gr.EventData,
+    def again(question: str, since: str, until: str, file: str, limit: str, event: gr.EventData,
               request: gr.Request) -> tuple[Any, ...]:
         """Asks with some of the boxes filled in otherwise: an example, a filter taken back, a period."""
         data: dict[str, Any] = event._data or {}
@@ -127,7 +126,7 @@ def page(ask: Asks, status: Callable[[], Dictionary], *, article: Callable[[str]
             opened = None
         return render.article(opened, place, language) if opened else render.no_article(language)
 
-    def mend(question: str, since: str, until: str, file: str, limit: int, event: gr.EventData,
+    def mend(question: str, since: str, until: str, file: str, limit: str, event: gr.EventData,
              request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """Rebuilds the index, saying at each step how far it is; the old index answers until the end.
 
@@ -182,11 +181,12 @@ def page(ask: Asks, status: Callable[[], Dictionary], *, article: Callable[[str]
                     html_attributes=gr.InputHTMLAttributes(autocorrect="off", spellcheck=False, enterkeyhint="search"),
                 )  # fmt: skip
                 go = _block("go", "".join(render.ask_button(language) for language in WORDS))
-            with gr.Accordion(label("filters"), open=False, elem_id="qa-filters") as filters:
+            _block("narrow", "".join(render.filters_button(language) for language in WORDS))
+            with gr.Column(elem_id="qa-filters"):
                 since = gr.Textbox(label=label("since"), placeholder=label("date_form"), max_lines=1, max_length=10)
                 until = gr.Textbox(label=label("until"), placeholder=label("date_form"), max_lines=1, max_length=10)
                 file = gr.Textbox(label=label("file"), placeholder=label("file_form"), max_lines=1, max_length=500)
-                limit = gr.Radio(LIMITS, value=LIMIT, label=label("limit"))
+                limit = gr.Textbox(str(LIMIT), label=label("limit"), placeholder=f"1–{MOST}", max_lines=1, max_length=2)
         boxes = [question, since, until, file, limit]
         examples = _block("examples")
         mending = _block("mending")
@@ -197,8 +197,8 @@ def page(ask: Asks, status: Callable[[], Dictionary], *, article: Callable[[str]
 
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         asking: dict[str, Any] = {**quiet, "concurrency_limit": AT_ONCE, "concurrency_id": "ask"}
-        blocks.load(arrive, boxes, [*boxes, filters, examples, below, results], js="() => qaAddress()", **asking)
-        for start in (question.submit, since.submit, until.submit, file.submit):
+        blocks.load(arrive, boxes, [*boxes, examples, below, results], js="() => qaAddress()", **asking)
+        for start in (box.submit for box in boxes):
             start(search, boxes, results, **asking, trigger_mode="always_last")
         for block in (go, examples, results):
             block.again(again, boxes, [*boxes, results], **asking, trigger_mode="always_last")
@@ -288,10 +288,18 @@ def _sent(data: dict[str, Any]) -> tuple[list[str], list[tuple[str, str]]]:
     return files, refused
 
 
-def _asked(question: str | None, since: str | None, until: str | None, file: str | None, limit: int) -> Asked:
+def _asked(question: str | None, since: str | None, until: str | None, file: str | None, limit: object) -> Asked:
     """What the boxes hold; an empty box is None in Gradio."""
     return Asked(question=(question or "").strip()[:LONGEST_QUESTION], since=(since or "").strip(),
-                 until=(until or "").strip(), file=(file or "").strip(), limit=limit if limit in LIMITS else LIMIT)
+                 until=(until or "").strip(), file=(file or "").strip(), limit=_number(limit))
+
+
+def _number(limit: object) -> int:
+    """How many passages were asked for; what is no such number asks for the usual one."""
+    try:
+        return max(1, min(MOST, int(str(limit)))) if str(limit).strip() else LIMIT
+    except ValueError:
+        return LIMIT
 
 
 def _language(request: gr.Request | None) -> str:

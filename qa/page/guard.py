@@ -36,7 +36,7 @@ _MCP_PATHS = re.compile(
 )
 _ARTICLES = "/qa/articles"  # where files are added
 _ASSETS = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8"}
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _FOREIGN_META = re.compile(r'\s*<meta\s+(?:property|name)="(?:og|twitter):[^>]*>')
 _SCRIPT = re.compile(r"<script(?=[\s>])")
 _HTML_TAG = re.compile(r'<html\s+lang="en"')
@@ -46,10 +46,10 @@ def hosts(bound: str) -> frozenset[str]:
     """Names under which a server bound to `bound` may be asked, in lower case; further ones in QA_ALLOWED_HOSTS."""
     further = {name.strip().lower() for name in os.environ.get("QA_ALLOWED_HOSTS", "").split(",")} - {""}
     further |= {os.environ["SPACE_HOST"].lower()} if os.environ.get("SPACE_HOST") else set()
-    if bound.lower() in _LOOPBACK:
-        return _LOOPBACK | further
+    if bound.lower() in LOOPBACK:
+        return LOOPBACK | further
     own = socket.gethostname().lower()
-    return _LOOPBACK | further | {bound.lower(), own, f"{own}.local"}
+    return LOOPBACK | further | {bound.lower(), own, f"{own}.local"}
 
 
 class Guard:
@@ -65,7 +65,7 @@ class Guard:
         self.mcp = mcp
         self.allowed = frozenset(allowed)
         # Bound to a public address, a server is asked by address too. An address cannot be rebound, only a name can.
-        self.addresses = not self.allowed <= _LOOPBACK
+        self.addresses = not self.allowed <= LOOPBACK
         folder = files("qa.page")
         self.assets = {name: folder.joinpath(name).read_bytes() for name in _ASSETS}
         self.version = hashlib.sha256(b"".join(self.assets.values())).hexdigest()[:12]

@@ -4,8 +4,7 @@
 
 (() => {
   const HISTORY = "qa-history";
-  const LIMITS = [3, 5, 10, 20]; // as in frame.py
-  const LIMIT = 5;
+  const LIMIT = 5; // as in machines.py
   const LONGEST_HISTORY = 8; // questions: what fits below the examples without pushing them away
   const element = (selector) => document.querySelector(selector);
   const spoken = (selector) => element(`.qa-masthead[lang="${document.documentElement.dataset.language}"] ${selector}`);
@@ -22,8 +21,7 @@
 
   window.qaAddress = () => {
     const fields = new URLSearchParams(window.location.search);
-    const limit = Number(fields.get("k"));
-    return [...["q", "since", "until", "file"].map((name) => fields.get(name) || ""), LIMITS.includes(limit) ? limit : LIMIT];
+    return [...["q", "since", "until", "file"].map((name) => fields.get(name) || ""), fields.get("k") || String(LIMIT)];
   };
 
   const keepAddress = (query) => {
@@ -252,6 +250,7 @@
     const what = data.do;
     delete data.do;
     if (what === "replace") return add(waiting, true);
+    if (what === "filters") return unfold(button.getAttribute("aria-expanded") !== "true");
     if (what === "order") return order(button);
     if (what === "cite") return cite(button);
     if (what === "close") return close();
@@ -341,16 +340,12 @@
       if (name === "mending") mending(root);
     });
     if (name === "examples") showHistory();
-    if (name === "go") foldable();
+    if (name === "narrow") unfold(window.qaAddress().slice(1, 4).some(Boolean));
   };
 
-  // Gradio's accordion does not say whether it is open.
-  const foldable = () => {
-    const button = element("#qa-filters > button");
-    if (!button) return;
-    const said = () => button.setAttribute("aria-expanded", String(button.classList.contains("open")));
-    new MutationObserver(said).observe(button, { attributes: true, attributeFilter: ["class"] });
-    said();
+  const unfold = (open) => {
+    document.body.classList.toggle("qa-filtering", open);
+    for (const button of document.querySelectorAll("[data-do=filters]")) button.setAttribute("aria-expanded", String(open));
   };
 
   // --- keyboard ------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from qa.articles import SUFFIXES, Article
 from qa.errors import IndexMissing, IndexProblem, QAError
+from qa.page.machines import LIMIT
 from qa.page.uploads import LARGEST
 from qa.page.words import WORDS, count, direction, percent, say_date, say_language
 from qa.recipe import SHIPPED_MODEL
@@ -162,7 +163,8 @@ def card(hit: Hit, number: int, best: float, found: Answer, language: str) -> st
         "data_do": "open", "data_file": hit["file"], "data_start": start, "data_end": hit["end"],
         "data_answer_start": hit["answer_start"], "data_answer_end": hit["answer_end"],
     }  # fmt: skip
-    heading = tag("h3", tag("button", named(title or hit["file"]), type="button", **where), class_="qa-title")
+    heading = tag("h3", tag("button", named(title or hit["file"]), type="button", **where), class_="qa-title",
+                  lang=hit["language"])
     facts = [published(hit, language), tag("span", named(hit["file"]), class_="qa-file")]
     facts += [tag("span", html.escape(say_language(str(hit["language"]))), class_="qa-language")]
     meta = tag("p", '<span class="qa-dot" aria-hidden="true"> · </span>'.join(facts), class_="qa-meta")
@@ -284,7 +286,7 @@ def _region(content: str, found: Answer, asked: Asked, language: str, state: str
 def address(asked: Asked) -> str:
     """The query string that reproduces question and filters."""
     fields: dict[str, str] = {"q": asked["question"], "since": asked["since"], "until": asked["until"],
-                              "file": asked["file"], "k": "" if asked["limit"] == 5 else str(asked["limit"])}
+                              "file": asked["file"], "k": "" if asked["limit"] == LIMIT else str(asked["limit"])}
     return urlencode({name: value for name, value in fields.items() if value})
 
 
@@ -401,7 +403,7 @@ def article(read: Article, place: Place, language: str) -> str:
     words = WORDS[language]
     close = tag("button", '<span aria-hidden="true">×</span>', type="button", data_do="close", class_="qa-close",
                 aria_label=words["close"], title=words["close"])
-    heading = tag("h2", named(read.title or read.file), class_="qa-title", tabindex="-1")
+    heading = tag("h2", named(read.title or read.file), class_="qa-title", tabindex="-1", lang=read.language)
     dated = next((section.published for section in read.sections if section.start <= place.start < section.end), None)
     facts = [published({"date": dated.date if dated else None}, language),
              tag("span", named(read.file), class_="qa-file"),
@@ -470,13 +472,21 @@ def ask_button(language: str) -> str:
                lang=language)
 
 
+def filters_button(language: str) -> str:
+    """Opens the filters. Their boxes are Gradio's; this button is ours, as its accordion tells no screen reader
+    whether it is open and is one more kind of block to fetch before one can type."""
+    mark = tag("span", "", class_="qa-arrow", aria_hidden="true")
+    return tag("button", WORDS[language]["filters"] + mark, type="button", data_do="filters",
+               class_="qa-fold qa-spoken", lang=language, aria_expanded="false", aria_controls="qa-filters")
+
+
 def examples(titles: Sequence[dict[str, str]], language: str) -> str:
     """Titles to begin with, those in the reader's language first; below them the visit's own questions."""
     words = WORDS[language]
     own_first = sorted(titles, key=lambda one: one["language"] != language)
-    questions = list(dict.fromkeys(one["title"] for one in own_first))[:_EXAMPLES]
-    shown = "".join(tag("li", tag("button", named(question), type="button", data_do="again", data_question=question,
-                                  data_since="", data_until="", data_file="", dir="auto")) for question in questions)
+    shown = "".join(tag("li", tag("button", named(one["title"]), type="button", data_do="again",
+                                  data_question=one["title"], data_since="", data_until="", data_file="", dir="auto",
+                                  lang=one["language"])) for one in own_first[:_EXAMPLES])
     block = tag("div", tag("h2", words["examples"]) + tag("ul", shown), class_="qa-examples") if shown else ""
     visit = tag("div", tag("h2", words["history"]) + "<ul></ul>", class_="qa-history", hidden=True)
     return tag("nav", block + visit, aria_label=words["examples"], dir=direction(language))

@@ -16,6 +16,7 @@ import gradio as gr
 import qa
 from qa.generations import GENERATIONS
 from qa.page.frame import PORT, launch, page
+from qa.page.guard import LOOPBACK
 from qa.store import MANIFEST
 
 Folder = str | os.PathLike[str]
@@ -56,6 +57,8 @@ def serve(index: Folder = "index", folder: Folder | None = None, host: str = "12
     url = launch(made, host, port, open_browser=open_browser)
     threading.Thread(target=_warm, args=(index,), name="qa-warm", daemon=True).start()
     print(f"The page is at {url}  (stop it with Ctrl+C)", file=sys.stderr)
+    if editable and host not in LOOPBACK:
+        print("Whoever reaches it can add articles and rebuild the index (--editable).", file=sys.stderr)
     if mcp:
         print(f"MCP clients connect to {url}gradio_api/mcp", file=sys.stderr)
     made.block_thread()

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope
 from qa.articles import SUFFIXES
 
 LARGEST = 20_000_000  # bytes of one file: a long book, and no disk fills by accident
-MOST = 200              # files between two rebuilds: what one drops by hand, not what a script pours in
+MOST = 100              # files between two rebuilds: what one drops by hand, not what a script pours in
 _LONGEST_NAME = 200     # bytes: file systems take 255, and a name on its way has a prefix
 
 # What is special to a file system, a shell or the eye: separators, wildcards, control and reordering characters.
