@@ -1,11 +1,12 @@
-"""Words alone, meaning alone, and both, on the development questions: nDCG@10 × 100.
+"""Words alone, meaning alone, interaction alone, and all together, on the development questions: nDCG@10 × 100.
 
     python -m bench.fusion ../shared/evaluation
 
 Each folder is asked alone, and all are asked in one mixed folder too, where passages in the question's language that
 do not answer stand beside passages in another that do. A file counts as found when one of its passages is. The
-columns: BM25 coverage alone, cosine alone, their plain sum of z-scores (the usual way), reciprocal rank fusion
-(Cormack et al. 2009), and the score qa ranks by.
+columns: BM25 coverage alone, cosine alone, the two as the usual ways join them (the plain sum of z-scores, and
+reciprocal rank fusion, Cormack et al. 2009), the interaction of their units alone (qa/closeness.py), and the score qa
+ranks by, made of the three.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def ranks(values: Scores) -> Scores:
 def ways(ranking: Ranking) -> dict[str, Scores]:
     """The candidates' scores under each way of ranking."""
     return {"words": ranking.lexical, "meaning": ranking.vector, "z-scores": z(ranking.lexical) + z(ranking.vector),
-            "RRF": 1 / (RRF + ranks(ranking.lexical)) + 1 / (RRF + ranks(ranking.vector)), "qa": ranking.scores}
+            "RRF": 1 / (RRF + ranks(ranking.lexical)) + 1 / (RRF + ranks(ranking.vector)), "units": ranking.interaction, "qa": ranking.scores}
 
 
 def measured(index: Index, questions: list[Question], prefix: str) -> dict[str, float]:

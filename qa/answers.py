@@ -14,7 +14,7 @@ from qa import reranker as rerankers
 from qa.background import ANY, expected
 from qa.closeness import Asked, asked
 from qa.dates import parse_bound
-from qa.encoder import Encoder
+from qa.encoder import Encoder, LightEncoder
 from qa.errors import UsageError
 from qa.index import Index, open_index
 from qa.passages import Passage
@@ -24,6 +24,7 @@ from qa.retrieval import Ranking, rank
 from qa.store import Rows, Store, document
 from qa.words import token_spans, tokens
 
+ORDERS = ("relevance", "date")
 LIMIT = 5           # hits: what fits on one screen
 _MOST = 1_000       # hits in one answer
 _LONGEST_GLOB = 1_000  # characters: more than any path
@@ -36,6 +37,7 @@ _ANSWERED = 0.5     # confidence from which a question counts as answered
 _UNDATED = 0.1      # of score: what a passage without a date lacks for a question that names a period
 _MUCH_BETTER = 0.25  # of score: a passage outside the period that is so much closer is what was asked for
 _SENTENCE_WORDS = 0.5  # weight of shared words against meaning in choosing the answering sentence
+_SENTENCE_INTERACTION = 1.0  # weight of what the words mean one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Hit:
     score: float            # higher is better, comparable within one answer
     vector: float           # cosine of question and passage
     lexical: float          # share of the question's words found, weighted by rarity
+    interaction: float      # how near in meaning the passage comes to the question word by word, 0..1
     matched: tuple[str, ...]  # the words of the passage, as they stand there, that are also in the question
     more: tuple[Place, ...]  # where else the same text stands
     changed: bool           # the file is no longer as it was read: another text, or gone
@@ -89,7 +92,7 @@ class Answer:
     since: str | None       # the filter that was applied, inclusive, "YYYY-MM-DD"
     until: str | None
     generation: int         # of the index that answered
-    hits: tuple[Hit, ...]   # best first
+    hits: tuple[Hit, ...]   # best first, unless another order was asked for
     undated: int            # passages without a date that a date filter left out
     phrase: str | None      # the words of the question that since and until were read from; None: they were given
     warning: str | None     # a newer generation of the index is damaged: what, and how to mend it
@@ -102,15 +105,17 @@ class Answer:
 
 
 def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until: str | date | None = None,
-        file: str | None = None, repetitions: bool = False, reranker: str | Reranker | None = None,
-        index: str | os.PathLike[str] = "index", encoder: Encoder | None = None) -> Answer:
+        file: str | None = None, repetitions: bool = False, order: str = "relevance",
+        reranker: str | Reranker | None = None, index: str | os.PathLike[str] = "index",
+        encoder: Encoder | None = None) -> Answer:
     """Asks the articles of `index` a question in any language.
 
     k: at most so many hits. since, until: only passages published within, inclusive ("2022", "2022-09",
     "2022-09-15" or a date). file: only files whose path matches this glob ("2022/*.txt").
-    repetitions: passages that tell the same each make a hit, rather than one hit with `more`. reranker: a
-    cross-encoder by name or path that puts the best passages in order; their scores are then its own. The index
-    stays open between calls, and a rebuild is noticed. `encoder` stands in for the one the index names.
+    repetitions: passages that tell the same each make a hit, rather than one hit with `more`. order: "relevance", or
+    "date" for the same hits by their dates, newest first and undated last. reranker: a cross-encoder by name or
+    path that puts the best passages in order; their scores are then its own. The index stays open between calls, and
+    a rebuild is noticed. `encoder` stands in for the one the index names.
 
     A period that the question itself names («en 2022») becomes since and until when none is given and an answer lies
     within it; undated passages then stay. since="0001", until="9999" takes it off.
@@ -122,6 +127,8 @@ def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until
         raise UsageError("The question is empty. Ask something, for example: qa ask \"Who met in Samarkand?\"")
     if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= _MOST:
         raise UsageError(f"The number of hits must be a whole number from 1 to {_MOST}, not {k!r}.")
+    if order not in ORDERS:
+        raise UsageError(f"Hits are put in the order of {' or '.join(ORDERS)}, not of {order!r}.")
     first, last = _bound(since, end=False), _bound(until, end=True)
     if file is not None:
         _check_glob(file)
@@ -141,9 +148,12 @@ def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until
     if reranker is not None:
         ranking = _reranked(opened, text, ranking, k, reranker)
     left_out = len(opened.store.undated_rows(file)) if (first or last) and phrase is None else 0
+    hits = _hits(opened, posed, ranking, k, repetitions)
+    if order == "date":
+        hits = tuple(sorted(hits, key=lambda hit: hit.date or "", reverse=True))  # stable: equal dates by score
     return Answer(question.encode("utf-8", "replace").decode(), confidence >= _ANSWERED, round(confidence, 3),
                   first.isoformat() if first else None, last.isoformat() if last else None,
-                  opened.manifest.generation, _hits(opened, posed, ranking, k, repetitions), left_out, phrase,
+                  opened.manifest.generation, hits, left_out, phrase,
                   opened.warning)
 
 
@@ -164,7 +174,7 @@ def _within(index: Index, text: str, understood: Understood, file: str | None, k
                   undated if dated is None else np.union1d(dated, undated).astype(np.int64), k)
     scores = inside.scores - _UNDATED * np.isin(inside.rows, undated)
     order = np.lexsort((inside.rows, -scores))
-    inside = Ranking(inside.rows[order], scores[order], inside.vector[order], inside.lexical[order])
+    inside = inside.reordered(order, scores[order])
     everywhere = rank(index, question, understood.language, index.store.rows(None, None, file), k)
     if not len(inside.rows) or float(everywhere.scores[0]) - float(inside.scores[0]) > _MUCH_BETTER:
         return None
@@ -179,7 +189,7 @@ def _reranked(index: Index, question: str, ranking: Ranking, k: int, reranker: s
     texts = [document(passage) for passage in index.store.passages(ranking.rows[read].tolist())]
     scores = judge.scores(question, texts)
     order = np.lexsort((np.arange(len(scores)), -scores))
-    return Ranking(ranking.rows[read][order], scores[order], ranking.vector[read][order], ranking.lexical[read][order])
+    return ranking.reordered(order, scores[order])
 
 
 def retrieve(question: str, k: int = LIMIT, *, since: str | date | None = None, until: str | date | None = None,
@@ -229,7 +239,8 @@ def _hits(index: Index, question: Asked, ranking: Ranking, k: int, repetitions: 
             published.evidence if published else None, passage.title, passage.language, passage.text, passage.start,
             passage.end, passage.text[start:end], passage.start + start, passage.start + end,
             round(float(ranking.scores[group.position]), 6), round(float(ranking.vector[group.position]), 6),
-            round(float(ranking.lexical[group.position]), 6), _matched(passage.text, wanted),
+            round(float(ranking.lexical[group.position]), 6), round(float(ranking.interaction[group.position]), 6),
+            _matched(passage.text, wanted),
             tuple(Place(other.file, other.published.date if other.published else None, other.start, other.end)
                   for other in group.others), index.changed(passage.file)))
     return tuple(hits)
@@ -269,12 +280,14 @@ def _answering(index: Index, question: Asked, rows: Rows) -> list[tuple[int, int
     ceiling = sum(rarity.values()) or 1.0
     passages = index.store.passages(rows.tolist())
     chosen: list[tuple[int, int]] = []
-    for passage, cut in zip(passages, index.meter.cuts(rows), strict=True):
+    met = index.meter.met(question, rows)
+    for passage, cut, (_, alike) in zip(passages, index.meter.cuts(rows), met, strict=True):
         texts = [passage.text[start:end] for start, end in cut.spans]
         vectors = cut.vectors if cut.vectors is not None else index.encoder.encode_passages(texts)
         shared = np.array([sum(rarity[term] for term in rarity.keys() & terms) for terms in cut.terms])
         heading = np.array([text[-1] not in _ENDS for text in texts])
-        merits = vectors @ question.vector + _SENTENCE_WORDS * shared / ceiling - _HEADING * heading
+        merits = (vectors @ question.vector + _SENTENCE_WORDS * shared / ceiling + _SENTENCE_INTERACTION * alike
+                  - _HEADING * heading)
         chosen.append(cut.spans[int(np.argmax(merits))])
     return chosen
 
@@ -285,29 +298,41 @@ def _matched(text: str, wanted: frozenset[str]) -> tuple[str, ...]:
 
 # --- is there an answer? ------------------------------------------------------------------------------------
 
-# Logistic regression over how far the best passage rises above what unrelated questions reach in the same index
-# (see qa/background.py), in spreads; fitted by `python -m training.confidence`.
-_INTERCEPT, _WEIGHTS = -0.601, (0.507, 1.485, 0.862, 0.476, -0.233)
-_SMALLEST_SPREAD = (0.05, 0.10)  # cosine, coverage: below this, differences are noise
+# Logistic regressions over `features`, fitted by `python -m training.confidence`: the intercept, then the weights.
+_RULES = {
+    True: (-1.658, (6.406, 0.657, 0.526, 0.528)),  # with a light encoder
+    False: (-1.41, (0.466, 1.478, 1.002, 0.657, 0.647)),  # with another
+}
+_SMALLEST_SPREAD = (0.05, 0.10, 0.05)  # cosine, coverage, interaction: below this, differences are noise
 
 
 def features(index: Index, language: str, ranking: Ranking) -> list[float]:
-    """How far the best passage's cosine and coverage rise above what unrelated questions of the same language reach
-    in the same index, in spreads: two figures for a passage in the question's language, two for one in another, and
-    which of the two it is. `language` is the question's."""
+    """How far the best passage rises above what unrelated questions of the same language reach in the same index.
+    `language` is the question's.
+
+    With a light encoder: the score, for a passage in the question's language; for one in another the rises of cosine
+    and interaction, in spreads, and 1. With another encoder, whose cosines have a scale of their own: the rises of
+    cosine and coverage, for a passage in the question's language or in another, and 1 for one in another. What the
+    other kind of passage would fill is zero.
+    """
+    light = isinstance(index.encoder, LightEncoder)
     if not len(ranking.rows):
-        return [0.0] * 5
-    cosine, cosine_spread, covered, covered_spread = expected(index.manifest.background, language, ANY)
-    rise = [(float(ranking.vector[0]) - cosine) / max(cosine_spread, _SMALLEST_SPREAD[0]),
-            (float(ranking.lexical[0]) - covered) / max(covered_spread, _SMALLEST_SPREAD[1])]
-    if index.store.languages_of(ranking.rows[:1])[0] == language:
-        return [*rise, 0.0, 0.0, 0.0]
-    return [0.0, 0.0, *rise, 1.0]
+        return [0.0] * (4 if light else 5)
+    usual = expected(index.manifest.background, language, ANY)
+    best = (ranking.vector[0], ranking.lexical[0], ranking.interaction[0])
+    cosine, covered, met = (
+        (float(value) - middle) / max(spread, smallest) for value, middle, spread, smallest
+        in zip(best, usual[::2], usual[1::2], _SMALLEST_SPREAD, strict=True))
+    same = index.store.languages_of(ranking.rows[:1])[0] == language
+    if light:
+        return [float(ranking.scores[0]), 0.0, 0.0, 0.0] if same else [0.0, cosine, met, 1.0]
+    return [cosine, covered, 0.0, 0.0, 0.0] if same else [0.0, 0.0, cosine, covered, 1.0]
 
 
 def _confidence(index: Index, language: str, ranking: Ranking) -> float:
     if not len(ranking.rows):
         return 0.0
-    logit = _INTERCEPT + sum(weight * value for weight, value in zip(_WEIGHTS, features(index, language, ranking),
-                                                                     strict=True))
+    intercept, weights = _RULES[isinstance(index.encoder, LightEncoder)]
+    logit = intercept + sum(weight * value for weight, value in zip(weights, features(index, language, ranking),
+                                                                    strict=True))
     return 1 / (1 + math.exp(-max(-60.0, min(60.0, logit))))

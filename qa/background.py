@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from qa.closeness import Meter, asked
-from qa.encoder import Encoder
+from qa.encoder import Encoder, LightEncoder
 from qa.store import Rows, Store
 from qa.unrelated import questions
 
@@ -24,9 +24,9 @@ _NEAREST, _NEAREST_BY_WORDS = 4, 12  # passages measured, by meaning in each lan
 _REMEMBERED = 20_000  # passages: more than all questions together come near
 _FEWEST = 0.02  # of all passages: a language with fewer counts only among all of them
 
-# question language → passage language → [median of the best cosine, its spread, median of the best coverage, its
-# spread]; spread: 1.4826 × the median absolute deviation, which the few questions that a folder does answer leave
-# alone (Rousseeuw & Croux 1993)
+# question language → passage language → [median of the best cosine, its spread, the same two of the best coverage,
+# and of the best interaction]; spread: 1.4826 × the median absolute deviation, which the few questions that a folder
+# does answer leave alone (Rousseeuw & Croux 1993)
 Background = dict[str, dict[str, list[float]]]
 
 
@@ -41,20 +41,20 @@ def background(store: Store, encoder: Encoder) -> Background:
         if len(rows) >= _FEWEST * store.count:
             groups[language] = rows
     posed = [(language, asked(text, encoder, language)) for language, listed in questions().items()
-             for text in (listed if encoder.light else listed[:_ASKED_SLOWLY])]
+             for text in (listed if isinstance(encoder, LightEncoder) else listed[:_ASKED_SLOWLY])]
     vectors = np.stack([question.vector for _, question in posed])
     nearest = [store.nearest_to_each(vectors, _NEAREST, rows if len(rows) < store.count else None)
                for rows in groups.values()]
-    measured: dict[str, dict[str, list[tuple[float, float]]]] = {
+    measured: dict[str, dict[str, list[list[float]]]] = {
         language: {group: [] for group in groups} for language in questions()}
     for number, (language, question) in enumerate(posed):
         by_words, _ = store.lexical.search(question.words, _NEAREST_BY_WORDS)
         found = np.unique(np.concatenate([by_words, *(rows[number] for rows in nearest)]))
         found = found[found >= 0]
-        cosines, covered = meter.cosines(question, found), meter.coverage(question, found)
+        measures = meter.measures(question, found)
         for group, rows in groups.items():
             inside = np.isin(found, rows, assume_unique=True)
-            measured[language][group].append((_best(cosines[inside]), _best(covered[inside])))
+            measured[language][group].append([_best(one[inside]) for one in measures])
     measured[ANY] = {group: [pair for own in list(measured.values()) for pair in own[group]] for group in groups}
     return {language: {group: _middle(np.array(pairs)) for group, pairs in own.items()}
             for language, own in measured.items()}
@@ -71,6 +71,6 @@ def _middle(pairs: np.ndarray) -> list[float]:
 
 
 def expected(measured: Background, asked_in: str, written_in: str) -> list[float]:
-    """The four figures for a pair of languages, or for the nearest wider one that was measured."""
+    """The six figures for a pair of languages, or for the nearest wider one that was measured."""
     own = measured.get(asked_in) or measured.get(ANY) or {}
-    return own.get(written_in) or own.get(ANY) or [0.0, 1.0, 0.0, 1.0]
+    return own.get(written_in) or own.get(ANY) or [0.0, 1.0] * 3

@@ -73,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--since", metavar="DATE", help="published on or after: 2022, 2022-09 or 2022-09-15")
     one.add_argument("--until", metavar="DATE", help="published on or before, inclusive")
     one.add_argument("--file", metavar="GLOB", help="only files whose path matches, such as '2022/*.txt'")
+    one.add_argument("--order", choices=("relevance", "date"), default="relevance",
+                     help="of the passages shown; by date: newest first, undated last (default: relevance)")
     one.add_argument("--reranker", metavar="NAME_OR_PATH", help="a cross-encoder that puts the best passages in order")
     one.add_argument("--all", action="store_true", help="show repetitions too: the same text in several places")
     one.add_argument("--json", action="store_true", help="print one JSON object")
@@ -124,7 +126,7 @@ def _ask(given: argparse.Namespace) -> int:
     from qa.answers import ask
 
     answer = ask(given.question, k=given.limit, since=given.since, until=given.until, file=given.file,
-                 repetitions=given.all, reranker=given.reranker, index=given.index)
+                 repetitions=given.all, order=given.order, reranker=given.reranker, index=given.index)
     if given.json:
         _print_json(answer.to_dict())
     else:

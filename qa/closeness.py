@@ -1,4 +1,4 @@
-"""How close passages are to a question: by their meaning, by the meaning of their closest sentence, by its words."""
+"""How close passages are to a question: by their meaning, by their words, and by what their words mean one by one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from qa.encoder import Encoder, Vectors
+from qa.encoder import Encoder, LightEncoder, Units, Vectors
 from qa.passages import Passage
 from qa.sentences import spans
 from qa.store import Rows, Store
@@ -17,7 +17,9 @@ from qa.words import terms, tokens
 
 Scores = NDArray[np.float32]
 
-_REMEMBERED = 2_000  # passages whose sentences' vectors are kept for the next question: about 20 MB
+_REMEMBERED = 2_000  # passages whose sentences' vectors are kept for the next question: about 30 MB
+_TINY = 1e-12
+_ASKED_FOR = 64      # units of a question that are compared, those that matter most: a question has a dozen
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class Asked:
     text: str
     vector: Vectors         # (dimension,), unit
     words: tuple[str, ...]  # folded, without those that any question has
+    units: Vectors | None   # (units, dimension), of length one; None where the encoder is not light
+    weights: Scores         # how much each unit matters, in all 1
 
 
 def asked(question: str, encoder: Encoder, language: str) -> Asked:
@@ -34,7 +38,22 @@ def asked(question: str, encoder: Encoder, language: str) -> Asked:
     has no others."""
     words = tuple(tokens(question))
     return Asked(question, encoder.encode_question(question),
-                 tuple(word for word in words if word not in little_words(language)) or words)
+                 tuple(word for word in words if word not in little_words(language)) or words,
+                 *_units(question, encoder))
+
+
+def _units(question: str, encoder: Encoder) -> tuple[Vectors | None, Scores]:
+    """What a question asks for, unit by unit, and how much each matters: the square of its vector's length, which
+    training has made small for what any text may say (`python -m training.interaction`)."""
+    if not isinstance(encoder, LightEncoder):
+        return None, np.zeros(0, np.float32)
+    (units,) = encoder.units([question])
+    vectors = np.add.reduceat(encoder.token_vectors(units.tokens), units.starts, axis=0)
+    weights = units.lengths ** 2
+    most = np.sort(np.argsort(-weights, kind="stable")[:_ASKED_FOR])
+    vectors, weights = vectors[most], weights[most]
+    return (np.asarray(vectors / np.maximum(units.lengths[most, None], _TINY), np.float32),
+            np.asarray(weights / max(float(weights.sum()), _TINY), np.float32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +63,7 @@ class Cut:
     spans: tuple[tuple[int, int], ...]  # start and end, characters of the passage
     terms: tuple[frozenset[str], ...]   # of each sentence, see words.terms
     vectors: Vectors | None             # unit rows, one a sentence; None where the encoder is not light
+    units: tuple[Units, ...]            # of each sentence; empty where the encoder is not light
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +84,10 @@ class Meter:
         by_vector, _ = self.store.nearest(question.vector, k, rows)
         by_words, _ = self.store.lexical.search(question.words, k, rows)
         return np.union1d(by_vector, by_words).astype(np.int64)
+
+    def measures(self, question: Asked, rows: Rows) -> tuple[Scores, Scores, Scores]:
+        """Cosine, coverage and interaction of each passage."""
+        return self.cosines(question, rows), self.coverage(question, rows), self.interaction(question, rows)
 
     def cosines(self, question: Asked, rows: Rows) -> Scores:
         """The cosine of the question with each passage; with a light encoder the mean of that and of the cosine
@@ -89,6 +113,38 @@ class Meter:
                    for cut in self.cuts(rows)]
         return np.asarray((whole + np.array(closest)) / (2 * ceiling), np.float32)
 
+    def interaction(self, question: Asked, rows: Rows) -> Scores:
+        """How well each passage meets the question unit by unit, 0..1: each unit of the question looks for the one
+        nearest to it in meaning, and their cosines are averaged by how much the units matter; the mean of that over
+        the passage and over its closest sentence. Zeros where the encoder is not light.
+
+        Late interaction (Khattab & Zaharia 2020) over static vectors: what a mean over all words blurs, above all
+        for a question in another language (`python -m bench.fusion`).
+        """
+        return np.array([(whole + float(sentences.max())) / 2 for whole, sentences in self.met(question, rows)],
+                        np.float32)
+
+    def met(self, question: Asked, rows: Rows) -> list[tuple[float, Scores]]:
+        """For each passage, how well it meets the question unit by unit: as a whole, and each of its sentences."""
+        cuts = self.cuts(rows)
+        if question.units is None or not isinstance(self.encoder, LightEncoder) or not cuts:
+            return [(0.0, np.zeros(len(cut.spans), np.float32)) for cut in cuts]
+        sentences = [units for cut in cuts for units in cut.units]
+        tokens, places = np.unique(np.concatenate([units.tokens for units in sentences]), return_inverse=True)
+        # a unit's vector is the sum of its tokens', so its inner products are sums of theirs
+        products = (question.units @ self.encoder.token_vectors(tokens).T)[:, places]
+        offsets = np.cumsum([0, *(len(units.tokens) for units in sentences)])
+        starts = np.concatenate([units.starts + offset for units, offset in zip(sentences, offsets, strict=False)])
+        lengths = np.concatenate([units.lengths for units in sentences])
+        cosines = np.add.reduceat(products, starts, axis=1) / np.maximum(lengths, _TINY)
+        firsts = np.cumsum([0, *(len(units) for units in sentences)])[:-1]
+        nearest = np.maximum.reduceat(cosines, firsts, axis=1)  # (units of the question, sentences)
+        each = question.weights @ nearest
+        bounds = np.cumsum([0, *(len(cut.units) for cut in cuts)])
+        whole = question.weights @ np.maximum.reduceat(nearest, bounds[:-1], axis=1)
+        return [(float(value), np.asarray(each[start:end], np.float32))
+                for value, start, end in zip(whole, bounds[:-1], bounds[1:], strict=True)]
+
     def cuts(self, rows: Rows) -> list[Cut]:
         """The sentences of each of these rows."""
         known = self._cuts
@@ -98,17 +154,28 @@ class Meter:
         passages = self.store.passages(fresh)
         spans = [sentence_spans(passage) for passage in passages]
         texts = [passage.text[start:end] for passage, own in zip(passages, spans, strict=True) for start, end in own]
-        vectors = self.encoder.encode_passages(texts) if self.encoder.light else None
+        light = self.encoder if isinstance(self.encoder, LightEncoder) else None
+        units = light.units(texts) if light else []
+        vectors = _sentence_vectors(light, units) if light else None
         cursor = 0
         for row, own in zip(fresh, spans, strict=True):
             part = slice(cursor, cursor + len(own))
             words = (chain.from_iterable(map(terms, tokens(text))) for text in texts[part])
-            found[row] = Cut(own, tuple(map(frozenset, words)), None if vectors is None else vectors[part])
+            found[row] = Cut(own, tuple(map(frozenset, words)), None if vectors is None else vectors[part],
+                             tuple(units[part]))
             cursor = part.stop
         if len(known) + len(fresh) > self.remembered:
             known.clear()
         known.update(found)
         return [found[row] for row in rows.tolist()]
+
+
+def _sentence_vectors(encoder: LightEncoder, units: list[Units]) -> Vectors:
+    """What encode_passages gives for each sentence, without reading it again."""
+    if not units:
+        return np.zeros((0, encoder.dimension), np.float32)
+    sums = np.stack([encoder.token_vectors(one.tokens).sum(axis=0) for one in units])
+    return np.asarray(sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), _TINY), np.float32)
 
 
 def sentence_spans(passage: Passage) -> tuple[tuple[int, int], ...]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -25,7 +27,6 @@ class Encoder(Protocol):
     name: str           # as recorded in the index: SHIPPED_MODEL, a path, or a model's name
     fingerprint: str    # changes whenever the model's files change
     dimension: int
-    light: bool         # hundreds of sentences cost milliseconds, so a question can be compared with each of them
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Unit float32 rows, (len(texts), dimension)."""
@@ -34,10 +35,40 @@ class Encoder(Protocol):
         """A unit float32 vector, (dimension,)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Units:
+    """The units of meaning of one text, at least one: words, or pieces of a script without spaces.
+
+    A unit's vector is the sum of its tokens' vectors; its length says how much the unit matters.
+    """
+
+    tokens: NDArray[np.int32]    # token numbers
+    starts: NDArray[np.int32]    # where each unit starts among them, ascending from 0
+    lengths: NDArray[np.float32]  # of each unit's vector
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+
+@runtime_checkable
+class LightEncoder(Encoder, Protocol):
+    """An encoder so quick that a question can be compared with every sentence and word of hundreds of passages."""
+
+    def units(self, texts: Sequence[str]) -> list[Units]:
+        """The units of each text; a text without any known token has one that matters nothing."""
+
+    def token_vectors(self, tokens: NDArray[np.int32]) -> Vectors:
+        """Float32 rows, (len(tokens), dimension), not of length one."""
+
+
 def _unit(rows: Vectors) -> Vectors:
     """Rows of length one; a row of zeros (text without a known token) stays zero and is close to nothing."""
     lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
     return np.asarray(rows / np.maximum(lengths, 1e-12), dtype=np.float32)
+
+
+# Scripts without spaces, where a token is a unit by itself: Thai and its neighbours, Han, kana.
+_UNSPACED = re.compile("[▁#]*[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 
 class StaticEncoder:
@@ -46,8 +77,6 @@ class StaticEncoder:
     Gives what sentence-transformers' StaticEmbedding gives for the same folder, without importing PyTorch: a
     question costs well under a millisecond, and the model is ready in a fraction of a second.
     """
-
-    light = True
 
     def __init__(self, folder: str | os.PathLike[str], name: str | None = None) -> None:
         """Reads a sentence-transformers folder of one StaticEmbedding. Raises ModelError."""
@@ -72,6 +101,9 @@ class StaticEncoder:
                              " qa rebuild --model NAME_OR_PATH")
         self._rows = rows[stored["mapping"]] if "mapping" in stored else rows
         self._scales = stored.get("weights")
+        vocabulary = self._tokenizer.get_vocab()
+        self._alone = np.zeros(len(stored.get("mapping", rows)), bool)
+        self._alone[list(vocabulary.values())] = [_UNSPACED.match(token) is not None for token in vocabulary]
         self.name = name or str(where)
         self.fingerprint = folder_fingerprint(where)
         self.dimension = int(self._rows.shape[1])
@@ -79,25 +111,45 @@ class StaticEncoder:
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Unit float32 rows, (len(texts), dimension)."""
         vectors = np.zeros((len(texts), self.dimension), np.float32)
-        for row, encoding in enumerate(self._tokenizer.encode_batch(list(texts), add_special_tokens=False)):
-            ids, counts = np.unique(np.asarray(encoding.ids, np.int64), return_counts=True)
+        for row, encoding in enumerate(self._encodings(texts)):
+            ids, counts = np.unique(np.asarray(encoding.ids, np.int32), return_counts=True)
             if len(ids):
-                weights = counts.astype(np.float32)
-                if self._scales is not None:
-                    weights *= self._scales[ids]
                 # the mean's division is left out: the vector is scaled to length one anyway
-                vectors[row] = weights @ self._rows[ids].astype(np.float32)
+                vectors[row] = counts.astype(np.float32) @ self.token_vectors(ids)
         return _unit(vectors)
 
     def encode_question(self, text: str) -> Vectors:
         """A unit float32 vector, (dimension,)."""
         return np.asarray(self.encode_passages([text])[0], np.float32)
 
+    def units(self, texts: Sequence[str]) -> list[Units]:
+        """The units of each text; a text without any known token has one that matters nothing."""
+        found = []
+        for encoding in self._encodings(texts):
+            tokens = np.asarray(encoding.ids, np.int32)
+            if not len(tokens):
+                found.append(Units(np.zeros(1, np.int32), np.zeros(1, np.int32), np.zeros(1, np.float32)))
+                continue
+            words = np.asarray(encoding.word_ids, np.int32)
+            first = self._alone[tokens]
+            first[0] = True
+            first[1:] |= words[1:] != words[:-1]
+            starts = np.flatnonzero(first).astype(np.int32)
+            vectors = np.add.reduceat(self.token_vectors(tokens), starts, axis=0)
+            found.append(Units(tokens, starts, np.linalg.norm(vectors, axis=1)))
+        return found
+
+    def token_vectors(self, tokens: NDArray[np.int32]) -> Vectors:
+        """Float32 rows, (len(tokens), dimension), not of length one."""
+        rows = self._rows[tokens].astype(np.float32)
+        return rows if self._scales is None else np.asarray(rows * self._scales[tokens, None], np.float32)
+
+    def _encodings(self, texts: Sequence[str]) -> list[Any]:
+        return self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+
 
 class SentenceTransformerEncoder:
     """Any sentence-transformers model by name or path, with its own prompts for questions and passages."""
-
-    light = False
 
     def __init__(self, name: str) -> None:
         """Loads the model, from the network when it is a name and not yet cached. Raises ModelError."""

@@ -122,6 +122,18 @@ def test_hits_come_best_first_and_no_more_than_asked_for(shelf: Path) -> None:
         assert ask(shelf, "Kenya Ernte мост", k=k).hits == hits[:k]
 
 
+def test_hits_may_come_newest_first(shelf: Path) -> None:
+    """The same hits in another order, those without a date last."""
+    best = ask(shelf, "harbour, coffee, lanterns, museum", k=20).hits
+    newest = ask(shelf, "harbour, coffee, lanterns, museum", k=20, order="date").hits
+    assert sorted(hit.text for hit in newest) == sorted(hit.text for hit in best)
+    dates = [hit.date for hit in newest]
+    dated = [date for date in dates if date is not None]
+    assert dates == [*sorted(dated, reverse=True), *[None] * (len(dates) - len(dated))]
+    assert 0 < len(dated) < len(dates)
+    assert dated != [hit.date for hit in best if hit.date is not None]
+
+
 def test_the_sentence_that_answers_is_marked(shelf: Path) -> None:
     """Within the passage the sentence that shares the question's country and words is the answer, by its place."""
     hit = ask(shelf, "Who pays per basket, and what does a Händler pay je Korb in Münzen?").hits[0]
@@ -338,6 +350,7 @@ def test_a_glob_limits_the_files(shelf: Path, glob: str, files: list[str] | None
         {"until": "22"},
         {"since": "2022/09/15"},
         {"since": "2022-9"},
+        {"order": "newest"},
         {"until": "٢٠٢٢"},
         {"since": "2022-09-15T10:00"},
         {"since": "2023", "until": "2022"},

@@ -308,6 +308,7 @@ REMEMBERED = 2_048   # vectors of the teacher kept as further wrong answers
 WORDS_RATE = 2e-3
 CAUTION = 0.1        # of it for the entries that the teacher brings
 PATIENCE = 50        # steps of an entry until its rate has fallen to 0.7
+RESUMED = 200        # steps that every entry counts as having had, where a run goes on from a checkpoint
 LAYERS_RATE = 7e-5
 
 
@@ -334,6 +335,8 @@ class Trainer:
             table = np.load(work / "static.npy")
             words = start(self.pieces, static, table, layers, known, unlike)
         self.student = Student(layers, words, self.pieces)
+        if resume is not None:
+            self.student.seen += RESUMED
         own = [self.pieces.token_to_id(piece) for piece in known if self.pieces.token_to_id(piece) is not None]
         self.student.caution[own] = CAUTION
         self.student.caution[torch.from_numpy(unlike)] = 1.0

@@ -1,0 +1,122 @@
+"""Closeness: a passage is as near to a question as its words are, one by one, whatever else it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import CountryEncoder, write
+from pytest import approx
+
+import qa
+from qa.closeness import asked
+from qa.encoder import LightEncoder, StaticEncoder, load
+from qa.index import Index, open_index
+
+ARTICLES = {
+    "a.txt": "Kenya and Japan sign.\n",
+    "b.txt": "Kenya signs alone.\n",
+    "c.txt": "Kenya signs first. Then Japan signs too.\n",
+    "d.txt": "Egypt waits.\n",
+}
+
+
+@pytest.fixture
+def index(tmp_path: Path, static_model: Path) -> Index:
+    """Four articles over the static model whose axes are countries."""
+    qa.rebuild(write(tmp_path / "articles", ARTICLES), index=tmp_path / "index", model=str(static_model))
+    return open_index(tmp_path / "index")
+
+
+def interactions(index: Index, question: str) -> dict[str, float]:
+    rows = np.arange(index.store.count)
+    values = index.meter.interaction(asked(question, index.encoder, "en"), rows)
+    files = [passage.file for passage in index.store.passages(rows.tolist())]
+    return dict(zip(files, values.tolist(), strict=True))
+
+
+def test_each_unit_of_a_question_looks_for_its_own(index: Index) -> None:
+    """A passage that meets both countries in one sentence has 1, in two sentences 1 as a whole and 1/2 at best in a
+    sentence, one that meets one of them 1/2, one that meets none 0."""
+    assert interactions(index, "Kenya Japan") == approx({"a.txt": 1.0, "c.txt": 0.75, "b.txt": 0.5, "d.txt": 0.0})
+
+
+def test_what_is_asked_for_need_not_be_all_that_is_said(index: Index) -> None:
+    """Words beside the one that is asked for take nothing away, which they do from a mean."""
+    assert interactions(index, "Kenya") == approx({"a.txt": 1.0, "b.txt": 1.0, "c.txt": 1.0, "d.txt": 0.0})
+
+
+def test_units_count_by_the_square_of_their_length(tmp_path: Path, static_model: Path) -> None:
+    """A unit of two tokens on one axis is twice as long as a unit of one, and counts four times as much."""
+    encoder = load(str(static_model))
+    assert isinstance(encoder, LightEncoder)
+    assert asked("Kenya Egypt", encoder, "en").weights.tolist() == approx([0.5, 0.5])
+    shipped = load()
+    assert isinstance(shipped, StaticEncoder)
+    (units,) = shipped.units(["Samarkand yesterday"])
+    weights = asked("Samarkand yesterday", shipped, "en").weights
+    assert len(units) == len(weights) == 2
+    assert weights[0] / weights[1] == approx((units.lengths[0] / units.lengths[1]) ** 2, rel=1e-5)
+    assert weights.sum() == approx(1.0)
+
+
+def test_of_a_long_question_what_matters_most_is_compared() -> None:
+    """64 units at most, and in their order."""
+    shipped = load()
+    question = asked("and the of " * 100 + "Samarkand Tashkent", shipped, "en")
+    assert question.units is not None
+    assert question.units.shape == (64, shipped.dimension)
+    rest = asked("Samarkand Tashkent", shipped, "en").units
+    assert rest is not None
+    assert question.units[-2:] == approx(rest, abs=1e-6)
+
+
+@pytest.mark.parametrize(("text", "units"), [
+    ("Putin meets Xi.", 4),
+    ("l'Iran", 3),
+    ("", 1),
+    ("\u2603", 1),
+])
+def test_a_unit_is_a_word_or_a_sign_between_words(text: str, units: int) -> None:
+    """A text without any known token still has one, which matters nothing."""
+    shipped = load()
+    assert isinstance(shipped, LightEncoder)
+    (found,) = shipped.units([text])
+    assert len(found) == units
+    assert (found.lengths.sum() == 0.0) == (text in ("", "\u2603"))
+
+
+def test_in_a_script_without_spaces_each_token_is_a_unit() -> None:
+    """Words of a sentence in Chinese are not one long word."""
+    shipped = load()
+    assert isinstance(shipped, LightEncoder)
+    (found,) = shipped.units(["莫斯科和北京"])
+    assert len(found) == len(found.tokens) >= 3
+
+
+def test_the_vectors_of_the_units_add_up_to_the_text() -> None:
+    """What units say together is what encode_passages says."""
+    shipped = load()
+    assert isinstance(shipped, LightEncoder)
+    text = "Les deux présidents se sont rencontrés à Samarcande, le 15 septembre 2022 ; 他们谈了天然气。"
+    (units,) = shipped.units([text])
+    total = shipped.token_vectors(units.tokens).sum(axis=0)
+    assert total / np.linalg.norm(total) == approx(shipped.encode_passages([text])[0], abs=1e-6)
+    lengths = np.linalg.norm(np.add.reduceat(shipped.token_vectors(units.tokens), units.starts, axis=0), axis=1)
+    assert units.lengths == approx(lengths, rel=1e-6)
+
+
+def test_a_slow_encoder_is_not_asked_word_by_word(tmp_path: Path, encoder: CountryEncoder) -> None:
+    """Its passages have no interaction, and its sentences are not embedded for each question."""
+    qa.rebuild(write(tmp_path / "articles", ARTICLES), index=tmp_path / "index", encoder=encoder)
+    opened = open_index(tmp_path / "index", encoder)
+    assert set(interactions(opened, "Kenya Japan").values()) == {0.0}
+
+
+def test_a_hit_tells_its_interaction(tmp_path: Path, index: Index) -> None:
+    """The figure stands in the hit and its JSON, beside cosine and coverage."""
+    first = qa.ask("Kenya Japan", index=tmp_path / "index").hits[0]
+    assert first.file == "a.txt"
+    assert first.interaction == approx(1.0)
+    assert first.to_dict()["interaction"] == first.interaction
