@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from bench.crash import QUESTIONS, STATES, WordEncoder
 
@@ -52,8 +53,8 @@ def run(flips: int, truncations: int, seed: int = 0) -> dict[str, Any]:
     chance, encoder = random.Random(seed), WordEncoder()
     counts: Counter[str] = Counter()
     wrong: list[str] = []
-    background.questions = lambda: {"en": ["How long does rice boil?"]}  # type: ignore[attr-defined]
-    with tempfile.TemporaryDirectory() as root:
+    few = patch.object(background, "questions", lambda: {"en": ["How long does rice boil?"]})
+    with few, tempfile.TemporaryDirectory() as root:
         where, articles = Path(root, "index"), Path(root, "articles")
         answers = []
         for state in STATES:

@@ -23,27 +23,29 @@ SLOW = b"a\n" * 3_000_000  # lines and lines without a sentence: minutes
 
 
 @pytest.fixture
-def reader() -> Iterator[Reader]:
+def reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
+    """One that reads even the smallest file in the other process."""
+    monkeypatch.setattr(reading, "LARGE", 0)
+    monkeypatch.setattr(reading, "LARGE_PAGE", 0)
     with Reader() as made:
         yield made
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a.md", "a.html"])
-def test_a_large_file_is_read_as_a_small_one_is(reader: Reader, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_large_file_is_read_as_a_small_one_is(reader: Reader) -> None:
     """The other process gives the same article and the same passages, file after file."""
-    monkeypatch.setattr(reading, "LARGE", 0)
-    monkeypatch.setattr(reading, "LARGE_PAGE", 0)
-    for text in ARTICLES.values():
-        data = PAGE if name == "a.html" else text.encode()
-        assert reader.read(name, data, 100) == read(name, data, 100)
-    with pytest.raises(Unreadable, match=r"^holds no text$|^no article text"):
-        reader.read(name, b"\x0b", 100)
+    for name in ("a.txt", "a.md", "a.html"):
+        for text in ARTICLES.values():
+            data = PAGE if name == "a.html" else text.encode()
+            assert reader.read(name, data, 100) == read(name, data, 100)
+        with pytest.raises(Unreadable, match=r"^holds no text$|^no article text"):
+            reader.read(name, b"\x0b", 100)
 
 
-def test_a_small_file_starts_no_process(reader: Reader) -> None:
+def test_a_small_file_starts_no_process() -> None:
     """An ordinary folder pays nothing."""
-    assert reader.read("a.html", PAGE, 100)[0].title == "Boats"
-    assert reader._worker is None
+    with Reader() as reader:
+        assert reader.read("a.html", PAGE, 100)[0].title == "Boats"
+        assert reader._worker is None
 
 
 def test_what_takes_too_long_is_stopped(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,17 +53,17 @@ def test_what_takes_too_long_is_stopped(reader: Reader, monkeypatch: pytest.Monk
     monkeypatch.setattr(reading, "SECONDS", 1)
     with pytest.raises(Unreadable, match=r"^takes more than 1 s to read$"):
         reader.read("slow.txt", SLOW, 1_000)
-    assert reader.read("next.txt", b"Kenya opens a harbour. " * 22_000, 1_000)[1][0].start == 0
+    assert reader.read("next.txt", b"Kenya.", 1_000)[0].text == "Kenya."
 
 
 def test_what_takes_too_much_memory_is_stopped(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its reason says so, and the next file is read."""
-    reader.read("first.txt", b"Kenya opens a harbour. " * 22_000, 1_000)
-    monkeypatch.setattr(reading, "MEMORY", 1_000_000)
-    with pytest.raises(Unreadable, match=r"^takes more than 1 MB to read$|broke down over it"):
-        reader.read("big.txt", b"Kenya opens a harbour. " * 100_000, 1_000)
-    monkeypatch.undo()
-    assert reader.read("next.txt", b"Kenya opens a harbour. " * 22_000, 1_000)[1][0].start == 0
+    reader.read("first.txt", b"Kenya.", 1_000)
+    with monkeypatch.context() as patch:
+        patch.setattr(reading, "MEMORY", 1_000_000)
+        with pytest.raises(Unreadable, match=r"^takes more than 1 MB to read$|broke down over it"):
+            reader.read("big.txt", b"Kenya opens a harbour. " * 100_000, 1_000)
+    assert reader.read("next.txt", b"Kenya.", 1_000)[0].text == "Kenya."
 
 
 def test_what_is_not_read_in_any_time_is_stopped(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,14 +75,13 @@ def test_what_is_not_read_in_any_time_is_stopped(reader: Reader, monkeypatch: py
 
 def test_a_parser_that_breaks_down_takes_nothing_with_it(reader: Reader) -> None:
     """Even one that ends its process: the file is listed, and the next one is read."""
-    data = b"Kenya opens a harbour. " * 22_000
-    reader.read("first.txt", data, 1_000)
+    reader.read("first.txt", b"Kenya.", 1_000)
     assert reader._worker is not None
     os.kill(reader._worker.pid, signal.SIGSEGV)
     reader._worker.wait()
     with pytest.raises(Unreadable, match=r"broke down over it \(exit code -11\)"):
-        reader.read("broken.txt", data, 1_000)
-    assert reader.read("next.txt", data, 1_000)[1][0].start == 0
+        reader.read("broken.txt", b"Kenya.", 1_000)
+    assert reader.read("next.txt", b"Kenya.", 1_000)[0].text == "Kenya."
 
 
 @pytest.mark.usefixtures("brief_background")
