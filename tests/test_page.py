@@ -102,7 +102,7 @@ def test_the_address_reproduces_question_and_filters(reader: Reader, toys: Toys)
     expect(tab.get_by_role("button", name="Filtres")).to_have_attribute("aria-expanded", "true")
     expect(tab.get_by_label("Depuis")).to_have_value("2022")
     expect(tab.locator(BOX)).to_have_value("Quand ?")
-    expect(tab.locator(".qa-chip").first).to_contain_text("du 2022 au septembre 2022")
+    expect(tab.locator(".qa-chip").first).to_contain_text("de 2022 à septembre 2022")
     tab.locator(".qa-chip button").first.click()
     expect(tab.locator(".qa-chip")).to_have_count(1)
     assert toys.asked[-1] == {"question": "Quand ?", "k": 3, "since": None, "until": None, "file": "*.txt"}
@@ -407,6 +407,20 @@ def test_every_language_says_everything() -> None:
      ("2022-09", "es", "septiembre de 2022"), ("2022-09-15", "pt", "15 de setembro de 2022")])
 def test_a_date_is_said_as_the_reader_writes_it(date: str, language: str, said: str) -> None:
     assert words.say_date(date, language) == said
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "language", "said"),
+    [("2022-09-01", "2022-09-30", "fr", "septembre 2022"), ("2022-01-01", "2022-12-31", "de", "2022"),
+     ("2020-02-01", "2020-02-29", "en", "February 2020"),
+     ("2021-02-01", "2021-02-27", "fr", "du 1er février 2021 au 27 février 2021"),
+     ("2021-01-01", "2022-12-31", "fr", "de 2021 à 2022"), ("2021-03-01", "2021-05-31", "ru", "март 2021 — май 2021"),
+     ("2022", "2022-09-15", "fr", "2022 – 15 septembre 2022"), ("", "2022", "fr", "jusqu’en 2022"),
+     ("", "2022-09-15", "es", "hasta el 15 de septiembre de 2022"), ("2022-09", "", "ru", "от: сентябрь 2022"),
+     ("avant", "", "fr", "depuis avant"), ("2022-13-45", "2022-13-45", "fr", "2022-13-45")])
+def test_a_period_is_said_as_short_as_it_can_be(since: str, until: str, language: str, said: str) -> None:
+    """Whole months and years by their names, in the grammar of each language; what is no date as it was typed."""
+    assert render.period(since, until, language) == said
 
 
 @pytest.mark.parametrize(

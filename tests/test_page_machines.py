@@ -13,6 +13,7 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from page_toys import HOSTILE, HOSTILE_FILE, SUMMIT, Toys
 
+from qa.cli import main
 from qa.errors import UsageError
 from qa.page.frame import launch, page
 
@@ -128,3 +129,13 @@ def test_without_being_asked_for_there_is_no_mcp(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"pip install 'qa-articles\[mcp\]'"):
         page(toys.ask, toys.status, article=toys.article, mcp=True)
+
+
+def test_the_command_hands_on_what_the_page_may_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`qa serve` only reads; --editable and --mcp each allow one thing more, and no other."""
+    served: list[dict[str, Any]] = []
+    monkeypatch.setattr("qa.page.serve", lambda **given: served.append(given))
+    for options in ([], ["--mcp"], ["--editable", "--port", "8000"]):
+        assert main(["serve", *options]) == 0
+    plain = {"index": "index", "host": "127.0.0.1", "port": 7860, "editable": False, "mcp": False}
+    assert served == [plain, {**plain, "mcp": True}, {**plain, "editable": True, "port": 8000}]

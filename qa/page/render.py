@@ -329,9 +329,13 @@ def period(since: str, until: str, language: str) -> str:
     words = WORDS[language]
     since, until = _coarsest(since, until)
     first, last = _said(since, language), _said(until, language)
+    coarse = "" if 10 in (len(since), len(until)) else "_coarse"  # "du 3 mai au 5 mai", but "de mai à juin"
     if first and last:
-        return first if first == last else words["from_to"].format(since=first, until=last)
-    return words["from"].format(since=first) if first else words["to"].format(until=last)
+        if first == last:
+            return first
+        mixed = 10 in (len(since), len(until)) and len(since) != len(until)
+        return f"{first} – {last}" if mixed else words[f"from_to{coarse}"].format(since=first, until=last)
+    return words[f"from{coarse}"].format(since=first) if first else words[f"to{coarse}"].format(until=last)
 
 
 def _coarsest(since: str, until: str) -> tuple[str, str]:
