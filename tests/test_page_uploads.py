@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import unicodedata
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -180,6 +183,21 @@ def test_links_lead_nowhere(url: str, articles: Path, tmp_path: Path) -> None:
     (articles / "folder.txt").mkdir()
     assert httpx.post(url + "qa/articles?name=folder.txt&replace=1", content=b"x", headers=TYPE).status_code == 409
     (articles / "folder.txt").rmdir()
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    """The reader is told that the folder is at fault, and the file counts as not taken."""
+    (tmp_path / "file").write_text("", "utf-8")
+    taker = uploads.Uploads(lambda: tmp_path / "file" / "below")
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": b"x", "more_body": False}
+
+    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"name=x.txt", "headers": []}
+    with ThreadPoolExecutor(1) as apart:  # the browser's event loop runs in this thread
+        answer = apart.submit(lambda: asyncio.run(taker(scope, receive))).result()
+    assert (answer.status_code, json.loads(answer.body)) == (507, {"file": "x.txt", "reason": "folder"})
+    assert taker._taken == 0
 
 
 @pytest.mark.parametrize(
