@@ -15,7 +15,7 @@ import numpy as np
 
 from qa import articles, encoder, generations
 from qa.articles import Article, Found
-from qa.background import background
+from qa.background import Background, background
 from qa.encoder import Encoder, Vectors
 from qa.errors import IndexDamaged, IndexProblem, Unreadable, UsageError
 from qa.parts import Parts
@@ -144,21 +144,26 @@ def _rebuild(folder: Path, where: Path, model: str | None, full: bool, progress:
             progress(Progress("writing", len(found), len(found), ""))
             writer.finish()
             generation = generations.next_generation(where)
-            with writing(aside):
-                try:
-                    with Store(aside) as store:
-                        null = background(store, chosen)
-                except IndexDamaged as error:  # a disk may lose what it took without a word
-                    raise OSError(str(error.__cause__ or error)) from error
-                manifest = generations.Manifest(
-                    generation, recipe, datetime.now(UTC).isoformat(timespec="seconds"), str(folder.resolve()), total,
-                    embedded + reused, unreadable, null, generations.checksums(aside))
+            measured = _read_back(aside, chosen)
+            manifest = generations.Manifest(
+                generation, recipe, datetime.now(UTC).isoformat(timespec="seconds"), str(folder.resolve()), total,
+                embedded + reused, unreadable, measured, generations.checksums(aside))
             generations.switch(where, aside, manifest)
             generations.keep_only(where, (generation, last.number if last else None))
         parts.clear()
     return Report(generation, total, embedded + reused, embedded, reused, removed, total - undated, undated,
                   tuple(UnreadableFile(file, reason) for file, reason in unreadable),
                   round(time.perf_counter() - began, 3), recipe.model, resumed)
+
+
+def _read_back(aside: Path, chosen: Encoder) -> Background:
+    """Opens what was written, which a disk may have lost without a word, and measures it."""
+    with writing(aside):
+        try:
+            with Store(aside) as store:
+                return background(store, chosen)
+        except IndexDamaged as error:
+            raise OSError(str(error.__cause__ or error)) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ import os
 import re
 import shutil
 import socket
+import tempfile
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -284,6 +285,12 @@ def building(index: str | os.PathLike[str]) -> Iterator[Path]:
                 _clear(where)
                 aside.mkdir()
             yield aside
+        except BrokenPipeError:
+            raise  # of whoever watches the progress
+        except OSError as error:  # libraries unpack what they need into the folder of temporary files
+            raise IndexProblem(f"The index could not be built ({error}); what was there before is untouched. See that"
+                               f" there is room in {tempfile.gettempdir()} and on the disk that holds {where}"
+                               ) from error
         finally:
             _clear(where)
             with contextlib.suppress(OSError):

@@ -343,6 +343,22 @@ def test_a_full_disk_is_said_and_leaves_the_old_index_answering(
     assert [path.name for path in (index / GENERATIONS).iterdir()] == ["000001"]
 
 
+def test_a_full_disk_of_temporary_files_is_said(
+    build: Build, folder: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Libraries that unpack something there fail far from the index; the message is as clear, and nothing is lost."""
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    build(folder)
+    before = files(index)
+    monkeypatch.setattr("qa.articles.article", fail)
+    with pytest.raises(qa.IndexProblem, match=r"could not be built \(.*No space left.* room in /"):
+        build(folder, full=True)
+    assert files(index) == before
+
+
 def test_an_encoder_that_fails_leaves_the_old_index_answering(
     build: Build, folder: Path, index: Path, encoder: CountryEncoder
 ) -> None:
