@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -132,7 +133,7 @@ class Meter:
         sentences = [units for cut in cuts for units in cut.units]
         tokens, places = np.unique(np.concatenate([units.tokens for units in sentences]), return_inverse=True)
         # a unit's vector is the sum of its tokens', so its inner products are sums of theirs
-        products = (question.units @ self.encoder.token_vectors(tokens).T)[:, places]
+        products = self.encoder.products(question.units, tokens)[:, places]
         offsets = np.cumsum([0, *(len(units.tokens) for units in sentences)])
         starts = np.concatenate([units.starts + offset for units, offset in zip(sentences, offsets, strict=False)])
         lengths = np.concatenate([units.lengths for units in sentences])
@@ -156,7 +157,7 @@ class Meter:
         texts = [passage.text[start:end] for passage, own in zip(passages, spans, strict=True) for start, end in own]
         light = self.encoder if isinstance(self.encoder, LightEncoder) else None
         units = light.units(texts) if light else []
-        vectors = _sentence_vectors(light, units) if light else None
+        vectors = _unit([one.total for one in units]) if light and units else None
         cursor = 0
         for row, own in zip(fresh, spans, strict=True):
             part = slice(cursor, cursor + len(own))
@@ -170,12 +171,10 @@ class Meter:
         return [found[row] for row in rows.tolist()]
 
 
-def _sentence_vectors(encoder: LightEncoder, units: list[Units]) -> Vectors:
-    """What encode_passages gives for each sentence, without reading it again."""
-    if not units:
-        return np.zeros((0, encoder.dimension), np.float32)
-    sums = np.stack([encoder.token_vectors(one.tokens).sum(axis=0) for one in units])
-    return np.asarray(sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), _TINY), np.float32)
+def _unit(rows: Sequence[Vectors]) -> Vectors:
+    """Rows of length one."""
+    stacked = np.stack(rows)
+    return np.asarray(stacked / np.maximum(np.linalg.norm(stacked, axis=1, keepdims=True), _TINY), np.float32)
 
 
 def sentence_spans(passage: Passage) -> tuple[tuple[int, int], ...]:

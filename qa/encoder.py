@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -45,6 +45,7 @@ class Units:
     tokens: NDArray[np.int32]    # token numbers
     starts: NDArray[np.int32]    # where each unit starts among them, ascending from 0
     lengths: NDArray[np.float32]  # of each unit's vector
+    total: Vectors               # the sum of their vectors, (dimension,): what the text means, not of length one
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -60,6 +61,9 @@ class LightEncoder(Encoder, Protocol):
     def token_vectors(self, tokens: NDArray[np.int32]) -> Vectors:
         """Float32 rows, (len(tokens), dimension), not of length one."""
 
+    def products(self, vectors: Vectors, tokens: NDArray[np.int32]) -> Vectors:
+        """The inner products of vectors with those of tokens, float32 (len(vectors), len(tokens))."""
+
 
 def _unit(rows: Vectors) -> Vectors:
     """Rows of length one; a row of zeros (text without a known token) stays zero and is close to nothing."""
@@ -69,6 +73,9 @@ def _unit(rows: Vectors) -> Vectors:
 
 # Scripts without spaces, where a token is a unit by itself: Thai and its neighbours, Han, kana.
 _UNSPACED = re.compile("[▁#]*[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+
+_UNSEEN = -1
+_TEXTS_AT_ONCE = 256  # whose token vectors are in memory together: some 15 MB
 
 
 class StaticEncoder:
@@ -101,9 +108,7 @@ class StaticEncoder:
                              " qa rebuild --model NAME_OR_PATH")
         self._rows = rows[stored["mapping"]] if "mapping" in stored else rows
         self._scales = stored.get("weights")
-        vocabulary = self._tokenizer.get_vocab()
-        self._alone = np.zeros(len(stored.get("mapping", rows)), bool)
-        self._alone[list(vocabulary.values())] = [_UNSPACED.match(token) is not None for token in vocabulary]
+        self._alone = np.full(len(stored.get("mapping", rows)), _UNSEEN, np.int8)
         self.name = name or str(where)
         self.fingerprint = folder_fingerprint(where)
         self.dimension = int(self._rows.shape[1])
@@ -124,25 +129,49 @@ class StaticEncoder:
 
     def units(self, texts: Sequence[str]) -> list[Units]:
         """The units of each text; a text without any known token has one that matters nothing."""
-        found = []
-        for encoding in self._encodings(texts):
-            tokens = np.asarray(encoding.ids, np.int32)
-            if not len(tokens):
-                found.append(Units(np.zeros(1, np.int32), np.zeros(1, np.int32), np.zeros(1, np.float32)))
-                continue
-            words = np.asarray(encoding.word_ids, np.int32)
-            first = self._alone[tokens]
-            first[0] = True
-            first[1:] |= words[1:] != words[:-1]
-            starts = np.flatnonzero(first).astype(np.int32)
-            vectors = np.add.reduceat(self.token_vectors(tokens), starts, axis=0)
-            found.append(Units(tokens, starts, np.linalg.norm(vectors, axis=1)))
+        found: list[Units] = []
+        for begin in range(0, len(texts), _TEXTS_AT_ONCE):
+            found.extend(self._units(self._encodings(texts[begin : begin + _TEXTS_AT_ONCE])))
         return found
+
+    def _units(self, encodings: Sequence[Any]) -> Iterator[Units]:
+        ids = [np.asarray(encoding.ids or [0], np.int32) for encoding in encodings]
+        words = [np.asarray(encoding.word_ids or [0], np.int32) for encoding in encodings]
+        tokens = np.concatenate(ids)
+        ends = np.cumsum([len(own) for own in ids])
+        vectors = self.token_vectors(tokens)
+        vectors[[end - 1 for end, encoding in zip(ends, encodings, strict=True) if not encoding.ids]] = 0.0
+        first = self._stands_alone(tokens)
+        first[1:] |= np.diff(np.concatenate(words)) != 0
+        first[[0, *ends[:-1]]] = True
+        starts = np.flatnonzero(first)
+        sizes = np.diff(starts, append=len(tokens))
+        sums = vectors[starts]
+        for place in range(1, int(sizes.max())):  # few: reduceat along this axis is many times slower
+            longer = sizes > place
+            sums[longer] += vectors[starts[longer] + place]
+        lengths = np.sqrt(np.einsum("ij,ij->i", sums, sums))
+        bounds = np.searchsorted(starts, [0, *ends])
+        for own, end, left, right in zip(ids, ends, bounds[:-1], bounds[1:], strict=True):
+            yield Units(own, (starts[left:right] - (end - len(own))).astype(np.int32), lengths[left:right],
+                        sums[left:right].sum(axis=0))
+
+    def _stands_alone(self, tokens: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Which of the tokens are pieces of a script without spaces; each is looked at once."""
+        kinds = self._alone[tokens]
+        for token in np.unique(tokens[kinds == _UNSEEN]).tolist():
+            self._alone[token] = _UNSPACED.match(self._tokenizer.id_to_token(token) or "") is not None
+        return np.asarray(self._alone[tokens] == 1)
 
     def token_vectors(self, tokens: NDArray[np.int32]) -> Vectors:
         """Float32 rows, (len(tokens), dimension), not of length one."""
         rows = self._rows[tokens].astype(np.float32)
         return rows if self._scales is None else np.asarray(rows * self._scales[tokens, None], np.float32)
+
+    def products(self, vectors: Vectors, tokens: NDArray[np.int32]) -> Vectors:
+        """The inner products of vectors with those of tokens, float32 (len(vectors), len(tokens))."""
+        found = vectors @ self._rows[tokens].astype(np.float32).T
+        return np.asarray(found if self._scales is None else found * self._scales[tokens], np.float32)
 
     def _encodings(self, texts: Sequence[str]) -> list[Any]:
         return self._tokenizer.encode_batch(list(texts), add_special_tokens=False)

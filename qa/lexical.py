@@ -1,13 +1,13 @@
-"""The word side of the index: BM25 over folded words, by bm25s."""
+"""The word side of the index: BM25 over folded words, weighed by bm25s and read where it lies."""
 
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from math import log1p
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,11 @@ from qa.words import terms, tokens
 K1, B = 1.2, 0.75       # anything from 0.6 to 1.5, and from 0.6 to 0.9, is as good: bench/lexical.md
 TERMS_A_QUESTION = 128  # the rarest are kept: a pasted article is a slow question and no better one
 
-_COUNT = "count.json"   # of texts; bm25s' own files lie beside it, and are missing where no text has a word
+_COUNT = "count.json"   # of texts; the other files are missing where no text has a word
+_TERMS = "terms.sqlite"  # number and frequency of each term: a question looks up a few, so none need be in memory
+# bm25s' matrix of weights by term, in compressed columns: of term n the texts rows[lists[n] : lists[n + 1]], ascending,
+# and what each gets for it. Mapped, never read whole.
+_WEIGHTS, _ROWS, _LISTS = "weights.npy", "rows.npy", "lists.npy"
 
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float32]
@@ -37,7 +41,19 @@ def build(folder: Path, texts: Iterable[str]) -> None:
     if numbers:
         index = bm25s.BM25(method="lucene", k1=K1, b=B)
         index.index((found, numbers), show_progress=False, create_empty_token=False)
-        index.save(folder, show_progress=False)
+        lists = np.asarray(index.scores["indptr"], np.int64)
+        np.save(folder / _WEIGHTS, np.asarray(index.scores["data"], np.float32) * np.float32(K1 + 1))
+        np.save(folder / _ROWS, np.asarray(index.scores["indices"], np.int32))
+        np.save(folder / _LISTS, lists)
+        database = sqlite3.connect(folder / _TERMS)
+        try:
+            database.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
+                                   " CREATE TABLE terms (term TEXT PRIMARY KEY, number INTEGER NOT NULL)"
+                                   " WITHOUT ROWID;")
+            database.executemany("INSERT INTO terms VALUES (?, ?)", sorted(numbers.items()))
+            database.commit()
+        finally:
+            database.close()
 
 
 class Lexical:
@@ -52,40 +68,55 @@ class Lexical:
     def __init__(self, folder: Path) -> None:
         """Raises OSError or ValueError when the files are missing or cannot be read."""
         self.count = int(json.loads((folder / _COUNT).read_text("utf-8")))
-        self._numbers: dict[str, int] = {}
-        if (folder / "vocab.index.json").exists():
-            import bm25s
+        self._terms: sqlite3.Connection | None = None
+        if (folder / _TERMS).exists():
+            self._terms = sqlite3.connect(f"{(folder / _TERMS).resolve().as_uri()}?immutable=1", uri=True,
+                                          check_same_thread=False)
+            self._weights, self._rows, self._lists = (
+                np.load(folder / name, mmap_mode="r") for name in (_WEIGHTS, _ROWS, _LISTS))
 
-            self._index: Any = bm25s.BM25.load(folder, mmap=True, load_corpus=False)
-            self._numbers = self._index.vocab_dict
-            self._lists = np.asarray(self._index.scores["indptr"])
+    def _numbers(self, terms: Sequence[str]) -> dict[str, int]:
+        """The number of each term that some text holds."""
+        found: dict[str, int] = {}
+        for begin in range(0, len(terms) if self._terms else 0, 500):
+            part = terms[begin : begin + 500]
+            found.update(self._terms.execute(  # type: ignore[union-attr]
+                f"SELECT term, number FROM terms WHERE term IN ({','.join('?' * len(part))})", part))
+        return found
 
-    def _asked(self, words: Iterable[str]) -> list[tuple[int, str]]:
-        """How often each term of the question's words stands, and the term: rarest first, then those of no text."""
-        asked = dict.fromkeys(chain.from_iterable(map(terms, dict.fromkeys(words))))
-        rarest = sorted((self._frequency(term) or self.count + 1, place, term) for place, term in enumerate(asked))
-        return [(frequency % (self.count + 1), term) for frequency, _, term in rarest[:TERMS_A_QUESTION]]
+    def _asked(self, words: Iterable[str]) -> list[tuple[int, str, int]]:
+        """How often each term of the question's words stands, the term, and its number: rarest first, then those of
+        no text, whose number is -1."""
+        asked = list(dict.fromkeys(chain.from_iterable(map(terms, dict.fromkeys(words)))))
+        numbers = self._numbers(asked)
+        known = [(self._frequency(numbers[term]), place) for place, term in enumerate(asked) if term in numbers]
+        unknown = [(0, place) for place, term in enumerate(asked) if term not in numbers]
+        return [(frequency, asked[place], numbers.get(asked[place], -1))
+                for frequency, place in [*sorted(known), *unknown][:TERMS_A_QUESTION]]
 
-    def _frequency(self, term: str) -> int:
-        number = self._numbers.get(term)
-        return 0 if number is None else int(self._lists[number + 1] - self._lists[number])
+    def _frequency(self, number: int) -> int:
+        return int(self._lists[number + 1] - self._lists[number])
 
     def frequencies(self, words: Iterable[str]) -> dict[str, int]:
         """In how many texts each word stands, 0 for one that stands nowhere."""
-        return {word: self._frequency(word) for word in words}
+        listed = list(words)
+        numbers = self._numbers(listed)
+        return {word: self._frequency(numbers[word]) if word in numbers else 0 for word in listed}
 
     def rarity(self, words: Iterable[str]) -> dict[str, float]:
         """The weight of each term of the words: the fewer texts hold it the greater, greatest for one that none
         holds."""
         return {term: log1p((self.count - frequency + 0.5) / (frequency + 0.5))
-                for frequency, term in self._asked(words)}
+                for frequency, term, _ in self._asked(words)}
 
     def _all(self, words: Iterable[str]) -> Scores:
         """The score of every text, (count,)."""
-        numbers = [self._numbers[term] for frequency, term in self._asked(words) if frequency]
-        if not numbers:
-            return np.zeros(self.count, np.float32)
-        return np.asarray(self._index.get_scores_from_ids(numbers) * (K1 + 1), np.float32)
+        scores = np.zeros(self.count, np.float32)
+        for frequency, _, number in self._asked(words):
+            if frequency:
+                own = slice(self._lists[number], self._lists[number + 1])
+                scores[self._rows[own]] += self._weights[own]  # a text stands once in a list
+        return scores
 
     def search(self, words: Sequence[str], k: int, rows: Rows | None = None) -> tuple[Rows, Scores]:
         """The k best rows that hold a word of the question, best first and equal ones by row, with their scores;
