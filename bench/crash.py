@@ -36,7 +36,7 @@ from typing import Any
 
 import numpy as np
 
-KILL_BEFORE, KILL_HALFWAY, KILL_AFTER, FAIL_ONCE, FAIL_ON = 1, 2, 3, 4, 5
+KILL_BEFORE, KILL_HALFWAY, KILL_AFTER, FAIL_ONCE, FAIL_ON, LOG = 1, 2, 3, 4, 5, 6
 COMPILER = shutil.which("gcc") or shutil.which("cc")
 _AXES = 16
 _IN_A_ROW = 4  # builds stopped one after the other without one that may finish
@@ -191,6 +191,19 @@ class Desk:
         with os.fdopen(reader) as stream:
             return int(stream.read())
 
+    def order(self) -> list[tuple[str, str]]:
+        """Each call that a whole build makes, in order, with the path below the index that it is about."""
+        with tempfile.TemporaryFile() as log:
+            child = os.fork()
+            if child == 0:
+                self._fault.fault_arm(str(self.index).encode(), ctypes.c_long(0), LOG, log.fileno())
+                self.rebuild("--full")
+                os._exit(0)
+            os.waitpid(child, 0)
+            log.seek(0)
+            lines = [line.decode().rstrip("\n").partition(" ") for line in log]
+        return [(call.rstrip("_"), os.path.relpath(path, self.index)) for call, _, path in lines]
+
     # --- what must hold
 
     def check(self, what: str) -> None:
@@ -263,6 +276,7 @@ def _spread(count: int, calls: int, chance: random.Random) -> list[int]:
 
 def kills(desk: Desk, count: int) -> None:
     """Four in five at a call, the others at a random moment; one in ten of a first build."""
+    desk.wrong += synced(desk.order())
     calls = desk.calls(full=True)
     began = time.perf_counter()
     desk.rebuild("--full")
@@ -294,6 +308,40 @@ def faults(desk: Desk, count: int) -> None:
         if code not in (0, 3):
             desk.wrong.append(f"{errno.errorcode[error]} at call {place}: exit code {code}")
     desk.mend("after all faults")
+
+
+def synced(calls: list[tuple[str, str]]) -> list[str]:
+    """What would be lost if the power went at the worst moment: kills cannot show it, the order of calls does.
+
+    Each file of the new generation, and each folder of it, must be synced after it was last written and before the
+    generation gets its name; that name before CURRENT is replaced; what replaces it before it does; and the
+    replacement at last.
+    """
+    wrong: list[str] = []
+    building = "generations/building"
+    named = max(place for place, (call, path) in enumerate(calls) if call == "rename" and re.fullmatch(
+        r"generations/\d+", path))
+    replaced = calls.index(("rename", "CURRENT"))
+
+    def is_synced(path: str, after: int, before: int) -> None:
+        if ("fsync", path) not in calls[after + 1 : before]:
+            wrong.append(f"{path} is not synced in time")
+
+    changed: dict[str, int] = {}
+    for place, (call, path) in enumerate(calls[:named]):
+        if call in {"open", "write", "pwrite", "fwrite", "fclose", "fopen", "ftruncate", "mkdir"}:
+            changed[path] = place
+            if call in {"open", "fopen", "mkdir"}:
+                changed[os.path.dirname(path)] = place
+    for path, place in changed.items():
+        if path == building or path.startswith(f"{building}/"):
+            is_synced(path, place, named)
+    is_synced("generations", named, replaced)
+    is_synced("CURRENT.new", max(place for place, one in enumerate(calls) if one == ("write", "CURRENT.new")), replaced)
+    is_synced(".", replaced, len(calls))
+    if len(changed) < 10:
+        wrong.append(f"only {len(changed)} files were seen to be written")
+    return wrong
 
 
 def disks(desk: Desk, count: int) -> None:

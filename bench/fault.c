@@ -3,7 +3,8 @@
 
    fault_arm(folder, n, action, error) starts counting at 0; fault_count() says how far it has come.
    Actions: 0 only count, 1 kill before the call, 2 kill when half of it is written, 3 kill after the call,
-   4 fail this once with `error`, 5 fail this and every later call that needs room on the disk. */
+   4 fail this once with `error`, 5 fail this and every later call that needs room on the disk, 6 only write each
+   call and its path to the descriptor `error`. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -22,6 +24,7 @@ static char folder[PATH_MAX];
 static size_t folder_length;
 static long nth, count;
 static int action, failure, armed;
+static char met[PATH_MAX]; /* the path that the last call was about */
 
 void fault_arm(const char *path, long n, int what, int error) {
     strncpy(folder, path, sizeof folder - 1);
@@ -41,7 +44,9 @@ long fault_count(void) { return count; }
     if (!real) real = (type (*)(__VA_ARGS__))dlsym(RTLD_NEXT, name)
 
 static int below(const char *path) {
-    return strncmp(path, folder, folder_length) == 0 && (path[folder_length] == '/' || path[folder_length] == 0);
+    if (strncmp(path, folder, folder_length) != 0 || (path[folder_length] != '/' && path[folder_length] != 0)) return 0;
+    strncpy(met, path, sizeof met - 1);
+    return 1;
 }
 
 static int fd_below(int fd) {
@@ -54,7 +59,12 @@ static int fd_below(int fd) {
 }
 
 static int at_below(int directory, const char *path) {
-    return path && (path[0] == '/' || directory == AT_FDCWD ? below(path) : fd_below(directory));
+    if (!path) return 0;
+    if (path[0] == '/' || directory == AT_FDCWD) return below(path);
+    if (!fd_below(directory)) return 0;
+    strncat(met, "/", sizeof met - strlen(met) - 1);
+    strncat(met, path, sizeof met - strlen(met) - 1);
+    return 1;
 }
 
 static void die(void) {
@@ -65,8 +75,14 @@ static void die(void) {
 enum { PASS, HALF, DIE_AFTER, FAIL };
 
 /* What is to become of a call; `room`: it needs room on the disk. */
-static int verdict(int room) {
+static int verdict(int room, const char *call) {
     long now = ++count;
+    if (action == 6) {
+        char line[PATH_MAX + 32];
+        int length = snprintf(line, sizeof line, "%s %s\n", call, met);
+        if (syscall(SYS_write, failure, line, length) != length) die();
+        return PASS;
+    }
     if (action == 5) {
         if (now >= nth && room) { errno = failure; return FAIL; }
         return PASS;
@@ -82,7 +98,7 @@ static int verdict(int room) {
 }
 
 #define JUDGE(applies, room, failed) \
-    int fate = armed && (applies) ? verdict(room) : PASS; \
+    int fate = armed && (applies) ? verdict(room, __func__) : PASS; \
     if (fate == FAIL) return failed
 
 #define GIVE(value) do { if (fate == DIE_AFTER || fate == HALF) die(); return value; } while (0)
@@ -118,7 +134,7 @@ size_t fwrite(const void *data, size_t size, size_t items, FILE *stream) {
 int fclose(FILE *stream) {
     REAL(int, "fclose", FILE *);
     int fd = fileno(stream);
-    int fate = armed && fd >= 0 && (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY && fd_below(fd) ? verdict(1) : PASS;
+    int fate = armed && fd >= 0 && (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY && fd_below(fd) ? verdict(1, __func__) : PASS;
     int why = errno;
     if (fate == HALF || fate == FAIL) {
         struct stat about;
@@ -186,7 +202,7 @@ int fdatasync(int fd) {
 
 int rename(const char *from, const char *to) {
     REAL(int, "rename", const char *, const char *);
-    JUDGE(below(from) || below(to), 0, -1);
+    JUDGE(below(to) || below(from), 0, -1);
     int done = real(from, to);
     GIVE(done);
 }

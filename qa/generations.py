@@ -341,6 +341,8 @@ def _switch(where: Path, aside: Path, manifest: Manifest) -> None:
     _fsync(temporary)
     temporary.replace(where / CURRENT)
     _fsync(where)
+    with contextlib.suppress(OSError):  # not every folder that holds an index may be read
+        _fsync(where.absolute().parent)
 
 
 def generation_before(index: str | os.PathLike[str], generation: int) -> int | None:

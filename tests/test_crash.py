@@ -9,14 +9,15 @@ from bench import crash
 
 @pytest.mark.skipif(crash.COMPILER is None, reason="needs a C compiler: apt-get install gcc")
 def test_a_stopped_rebuild_loses_nothing() -> None:
-    """After each of 50 kills and 50 failing writes an old or a new generation answers exactly, without a word of
-    damage; the next build succeeds by itself; and nothing is left over. `make nightly` does it a thousand times."""
-    result = crash.run(50, 50, seed=3)
+    """After each of 50 kills and 30 failing writes an old or a new generation answers exactly, without a word of
+    damage; the next build succeeds by itself; and nothing is left over. `make nightly` does it a thousand times. And
+    each step is synced before the next, which only a power cut would show otherwise."""
+    result = crash.run(50, 30, seed=3)
     assert result["wrong"] == []
     counts = result["counts"]
     assert counts["kills at a call"] + counts["kills at a random moment"] >= 40
-    assert counts["EIO"] == counts["ENOSPC"] == 25
-    assert counts["faults said as an error"] >= 40
+    assert counts["EIO"] == counts["ENOSPC"] == 15
+    assert counts["faults said as an error"] >= 20
 
 
 @pytest.mark.skipif(crash.COMPILER is None, reason="needs a C compiler: apt-get install gcc")
@@ -24,5 +25,5 @@ def test_a_stopped_rebuild_loses_nothing() -> None:
 def test_a_full_disk_loses_nothing() -> None:
     """On a disk that really has no room, or a few pages too little, the old index answers on, and the next build
     succeeds as soon as there is room."""
-    result = crash.run(0, 0, 15, seed=3)
-    assert result == {"counts": {"builds on a disk that was too small": 15}, "wrong": []}
+    result = crash.run(0, 0, 10, seed=3)
+    assert result == {"counts": {"builds on a disk that was too small": 10}, "wrong": []}
