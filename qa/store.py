@@ -279,18 +279,21 @@ class Store:
 
     def files_of(self, rows: Rows) -> list[str]:
         """The file of each of these rows' articles."""
+        return self._of_articles("file", rows)
+
+    def languages_of(self, rows: Rows) -> list[str]:
+        """The language of each of these rows' articles."""
+        return self._of_articles("language", rows)
+
+    def _of_articles(self, column: str, rows: Rows) -> list[str]:
         wanted = rows.tolist()
         found: dict[int, str] = {}
         for begin in range(0, len(wanted), 500):
             part = wanted[begin : begin + 500]
             found.update(self._database.execute(
-                "SELECT p.row, a.file FROM passages p JOIN articles a ON a.number = p.article"
+                f"SELECT p.row, a.{column} FROM passages p JOIN articles a ON a.number = p.article"
                 f" WHERE p.row IN ({','.join('?' * len(part))})", part))
         return [found[row] for row in wanted]
-
-    def languages_of(self, rows: Rows) -> list[str]:
-        """The language of each of these rows' articles."""
-        return [passage.language for passage in self.passages(rows.tolist())]
 
     def languages_of_files(self) -> dict[str, str]:
         """The language of every article by its file."""
