@@ -626,6 +626,11 @@ def test_what_does_not_hold_any_more_is_said() -> None:
     assert "Generation 4 is &lt;damaged&gt;." in warned
 
 
+def test_a_text_too_short_to_tell_has_an_unknown_language() -> None:
+    """Its code is no word for readers; languages the page has no name for keep theirs."""
+    assert [words.say_language(code, "fr") for code in ("und", "de", "xx")] == ["langue inconnue", "Deutsch", "xx"]
+
+
 def test_a_title_is_not_shown_twice() -> None:
     """A passage that begins with its article's title is shown from after it, unless that is what answers."""
     text = "# Le pont\n\nLe pont est long. Il est neuf."

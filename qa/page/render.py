@@ -166,7 +166,7 @@ def card(hit: Hit, number: int, best: float, found: Answer, language: str) -> st
     heading = tag("h3", tag("button", named(title or hit["file"]), type="button", **where), class_="qa-title",
                   lang=hit["language"])
     facts = [published(hit, language), tag("span", named(hit["file"]), class_="qa-file")]
-    facts += [tag("span", html.escape(say_language(str(hit["language"]))), class_="qa-language")]
+    facts += [tag("span", html.escape(say_language(str(hit["language"]), language)), class_="qa-language")]
     meta = tag("p", '<span class="qa-dot" aria-hidden="true"> · </span>'.join(facts), class_="qa-meta")
     seen = evidence(hit, language)
     share = max(0.03, min(1.0, float(hit["score"]) / best)) if best > 0 else 0.0
@@ -411,7 +411,7 @@ def article(read: Article, place: Place, language: str) -> str:
     dated = next((section.published for section in read.sections if section.start <= place.start < section.end), None)
     facts = [published({"date": dated.date if dated else None}, language),
              tag("span", named(read.file), class_="qa-file"),
-             tag("span", html.escape(say_language(read.language)), class_="qa-language")]
+             tag("span", html.escape(say_language(read.language, language)), class_="qa-language")]
     meta = tag("p", '<span class="qa-dot" aria-hidden="true"> · </span>'.join(facts), class_="qa-meta")
     body = "".join(_parts(read, place, language))
     body = tag("div", body, class_="qa-body", dir="auto", lang=read.language)
@@ -507,7 +507,8 @@ def folder(state: Status, language: str, *, editable: bool) -> str:
         rows.append((words["no_date"], html.escape(count("articles", int(state["undated"]), language))))
     spoken = sorted(dict(state.get("languages") or {}).items(), key=lambda pair: (-pair[1], pair[0]))
     if spoken:
-        said = ", ".join(f"<bdi>{html.escape(say_language(code))}</bdi>\u00a0{number}" for code, number in spoken)
+        said = ", ".join(f"<bdi>{html.escape(say_language(code, language))}</bdi>\u00a0{number}"
+                         for code, number in spoken)
         rows.append((words["languages"], said))
     if state.get("built"):
         built = str(state["built"])

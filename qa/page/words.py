@@ -71,6 +71,7 @@ WORDS: dict[str, dict[str, str]] = {
         "furniture": "Hors de l’article",
         "gone_article": "Cet article n’est plus dans l’index.",
         "folder": "Le dossier",
+        "language_unknown": "langue inconnue",
         "languages": "Langues",
         "period": "Période",
         "no_date": "Sans date",
@@ -193,6 +194,7 @@ WORDS: dict[str, dict[str, str]] = {
         "furniture": "Not part of the article",
         "gone_article": "This article is no longer in the index.",
         "folder": "The folder",
+        "language_unknown": "unknown language",
         "languages": "Languages",
         "period": "Period",
         "no_date": "Undated",
@@ -315,6 +317,7 @@ WORDS: dict[str, dict[str, str]] = {
         "furniture": "Fuera del artículo",
         "gone_article": "Este artículo ya no está en el índice.",
         "folder": "La carpeta",
+        "language_unknown": "idioma desconocido",
         "languages": "Idiomas",
         "period": "Periodo",
         "no_date": "Sin fecha",
@@ -437,6 +440,7 @@ WORDS: dict[str, dict[str, str]] = {
         "furniture": "Nicht Teil des Artikels",
         "gone_article": "Dieser Artikel ist nicht mehr im Index.",
         "folder": "Der Ordner",
+        "language_unknown": "unbekannte Sprache",
         "languages": "Sprachen",
         "period": "Zeitraum",
         "no_date": "Ohne Datum",
@@ -561,6 +565,7 @@ WORDS: dict[str, dict[str, str]] = {
         "furniture": "Fora do artigo",
         "gone_article": "Este artigo já não está no índice.",
         "folder": "A pasta",
+        "language_unknown": "língua desconhecida",
         "languages": "Línguas",
         "period": "Período",
         "no_date": "Sem data",
@@ -684,6 +689,7 @@ WORDS: dict[str, dict[str, str]] = {
         "furniture": "Не часть статьи",
         "gone_article": "Этой статьи больше нет в индексе.",
         "folder": "Папка",
+        "language_unknown": "неизвестный язык",
         "languages": "Языки",
         "period": "Период",
         "no_date": "Без даты",
@@ -804,6 +810,7 @@ WORDS: dict[str, dict[str, str]] = {
         "furniture": "不属于文章",
         "gone_article": "这篇文章已不在索引中。",
         "folder": "文件夹",
+        "language_unknown": "语言不明",
         "languages": "语言",
         "period": "时间范围",
         "no_date": "无日期",
@@ -925,6 +932,7 @@ WORDS: dict[str, dict[str, str]] = {
         "furniture": "ليس من المقال",
         "gone_article": "لم يعد هذا المقال في الفهرس.",
         "folder": "المجلد",
+        "language_unknown": "لغة غير معروفة",
         "languages": "اللغات",
         "period": "الفترة",
         "no_date": "بلا تاريخ",
@@ -1098,8 +1106,9 @@ def say_date(date: str, language: str) -> str:
     return DAY_FORMS[language].format(day=day, month=name, year=year)
 
 
-def say_language(code: str) -> str:
-    return LANGUAGES.get(code, code)
+def say_language(code: str, language: str) -> str:
+    """A language in its own name; "und" is what a text too short to tell has."""
+    return WORDS[language]["language_unknown"] if code == "und" else LANGUAGES.get(code, code)
 
 
 def percent(share: float, language: str) -> str:
