@@ -23,8 +23,8 @@ from playwright.sync_api import Browser, expect
 
 import qa
 from qa.build import Progress
-from qa.errors import IndexDamaged, UsageError
-from qa.page import over, render, words
+from qa.errors import IndexBusy, IndexDamaged, IndexMissing, UsageError
+from qa.page import answers, cards, dates, mending, over, reading, states, words
 from qa.page.frame import launch, page
 from qa.page.guard import hosts
 from qa.page.rebuilding import Cancelled, steps
@@ -249,7 +249,7 @@ def test_a_rebuild_names_each_file_and_can_be_cancelled() -> None:
 
     seen, stop = threading.Event(), threading.Event()
     running = steps(rebuild, stop)
-    assert "<bdi>0.txt</bdi>" in render.building(0, 3, next(running).file, "en")
+    assert "<bdi>0.txt</bdi>" in mending.building(0, 3, next(running).file, "en")
     seen.set()
     assert next(running).file == "1.txt"
     stop.set()
@@ -303,9 +303,12 @@ def test_a_rebuild_goes_on_beside_the_page_until_it_is_cancelled(browser: Browse
 def test_a_page_without_permission_offers_no_button() -> None:
     """Only the command is shown to readers who may not rebuild."""
     error = IndexDamaged("A file is cut short. Build it again with: qa rebuild")
-    assert "<button" not in render.problem(error, "en", editable=False)
-    assert "qa rebuild</code>" in render.problem(error, "en", editable=False)
-    assert 'data-do="mend"' in render.problem(error, "en", editable=True)
+    assert "<button" not in states.problem(error, "en", editable=False)
+    assert "qa rebuild</code>" in states.problem(error, "en", editable=False)
+    assert 'data-do="mend"' in states.problem(error, "en", editable=True)
+    dotted = IndexMissing("There is no index in ./my.index. Build it with: qa rebuild FOLDER --index ./my.index")
+    assert "qa rebuild FOLDER --index ./my.index</code>" in states.problem(dotted, "en", editable=False)
+    assert "<button" not in states.problem(IndexBusy("The index is being built already."), "en", editable=True)
 
 
 def test_a_server_that_is_gone_is_said(reader: Reader) -> None:
@@ -420,7 +423,7 @@ def test_a_date_is_said_as_the_reader_writes_it(date: str, language: str, said: 
      ("avant", "", "fr", "depuis avant"), ("2022-13-45", "2022-13-45", "fr", "2022-13-45")])
 def test_a_period_is_said_as_short_as_it_can_be(since: str, until: str, language: str, said: str) -> None:
     """Whole months and years by their names, in the grammar of each language; what is no date as it was typed."""
-    assert render.period(since, until, language) == said
+    assert dates.period(since, until, language) == said
 
 
 @pytest.mark.parametrize(
@@ -610,7 +613,7 @@ def test_a_taken_port_says_so(url: str) -> None:
 
 def test_small_words_are_not_underlined() -> None:
     """Names and long words are; "et" and "la" are not, not even at the beginning of a sentence."""
-    shown = render.marked("La rencontre et Xi, la nuit.", (0, 0), ["La", "la", "et", "Xi", "rencontre"], "")
+    shown = cards.marked("La rencontre et Xi, la nuit.", (0, 0), ["La", "la", "et", "Xi", "rencontre"], "")
     assert re.findall(r'qa-word">([^<]+)', shown) == ["rencontre", "Xi"]
 
 
@@ -618,11 +621,11 @@ def test_what_does_not_hold_any_more_is_said() -> None:
     """A passage whose file has changed says so, and so does an answer from before a damaged newer index."""
     kept = hit("Le pont.", "Le pont.", changed=False)
     found = {"since": None, "until": None, "hits": [kept], "answered": True, "confidence": 0.9, "warning": None}
-    asked = render.Asked(question="Où ?", since="", until="", file="", limit=5)
-    assert "qa-notice" not in render.answer(found, asked, "fr")
-    gone = render.card({**kept, "changed": True}, 0, 1.0, found, "fr")
+    asked = answers.Asked(question="Où ?", since="", until="", file="", limit=5)
+    assert "qa-notice" not in answers.answer(found, asked, "fr")
+    gone = cards.card({**kept, "changed": True}, 0, 1.0, found, "fr")
     assert "Ce fichier a changé ou disparu depuis qu’il a été lu." in gone
-    warned = render.answer({**found, "warning": "Generation 4 is <damaged>."}, asked, "fr")
+    warned = answers.answer({**found, "warning": "Generation 4 is <damaged>."}, asked, "fr")
     assert "Generation 4 is &lt;damaged&gt;." in warned
 
 
@@ -636,7 +639,7 @@ def test_a_title_is_not_shown_twice() -> None:
     text = "# Le pont\n\nLe pont est long. Il est neuf."
     def shown(answer: str, title: str) -> str:
         found = hit(text, answer, title=title)
-        return re.sub(r"<[^>]+>", "", re.findall(r'class="qa-text"[^>]*>(.*?)</p>', render.card(
+        return re.sub(r"<[^>]+>", "", re.findall(r'class="qa-text"[^>]*>(.*?)</p>', cards.card(
             found, 0, 1.0, {"since": None, "until": None}, "fr"), re.DOTALL)[0])
 
     assert shown("Il est neuf.", "Le pont") == "Le pont est long. Il est neuf."
@@ -678,7 +681,7 @@ def test_a_marked_text_reads_as_the_text_itself(text: str, data: st.DataObject) 
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, len(text)))
     read = _Read()
-    read.feed(render.marked(text, (start, end), text.split(), "label"))
+    read.feed(cards.marked(text, (start, end), text.split(), "label"))
     read.close()
     assert read.elements <= {"mark", "span"}
     assert read.inside == []
@@ -692,9 +695,9 @@ def test_an_article_reads_as_the_text_itself(spans: list[tuple[int, int]]) -> No
     """Passage, answer, date and greyed lines may stand anywhere in the article without changing it."""
     toy = Toys().article("sommet.txt")
     for one, other in spans:
-        place = render.Place(min(one, other), max(one, other), min(one, other), (one + other) // 2)
+        place = reading.Place(min(one, other), max(one, other), min(one, other), (one + other) // 2)
         read = _Read()
-        read.feed(render.article(toy, place, "en"))
+        read.feed(reading.article(toy, place, "en"))
         wanted = re.sub(r"\n\s*\n", "\n\n", SUMMIT)
         assert read.inside == []
         assert read.elements <= {"section", "header", "button", "span", "h2", "p", "div", "bdi", "mark", "time"}
@@ -706,11 +709,12 @@ def test_a_timeline_groups_by_the_coarsest_step_that_tells_apart() -> None:
     """Years where years differ, months within a year, days within a month, none for one date."""
     def labels(*dates: str | None) -> list[str]:
         hits = [hit("Un texte.", "Un texte.", date=date) for date in dates]
-        return re.findall(r'data-since="([^"]+)"', render.timeline(hits, "en"))
+        return re.findall(r'data-since="([^"]+)"', answers.timeline(hits, "en"))
 
     assert labels("2018", "2022-09", "2022-10-01", None) == ["2018", "2022"]
     assert labels("2022-09-15", "2022-10-01") == ["2022-09", "2022-10"]
     assert labels("2022-09-15", "2022-09-16", "2022-09-16") == ["2022-09-15", "2022-09-16"]
     assert labels("2022-09-15", "2022-09-15", None) == []
-    shown = render.timeline([hit("Un texte.", "Un texte.", date=date) for date in ("2018", "2018", "2022", None)], "en")
+    some = [hit("Un texte.", "Un texte.", date=date) for date in ("2018", "2018", "2022", None)]
+    shown = answers.timeline(some, "en")
     assert re.findall(r"calc\(([\d.]+) ", shown) == ["1.00", "0.50", "0.50"]

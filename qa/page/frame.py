@@ -24,11 +24,12 @@ from starlette.middleware import Middleware
 
 from qa.articles import Article
 from qa.errors import IndexBusy, QAError, UsageError
-from qa.page import render
+from qa.page import answers, head, mending, panel, reading, states
+from qa.page.answers import Asked
 from qa.page.guard import Guard, hosts
 from qa.page.machines import LIMIT, LONGEST_QUESTION, Asks, Dictionary, check_mcp, endpoints
+from qa.page.reading import Place
 from qa.page.rebuilding import Cancelled, Rebuilds, steps
-from qa.page.render import Asked, Place
 from qa.page.theme import theme
 from qa.page.uploads import Uploads
 from qa.page.words import FALLBACK, WORDS, choose
@@ -41,7 +42,7 @@ PORT = 7860
 MOST = 30               # passages on one page: more is a list to search, not an answer to read
 AT_ONCE = 8             # questions answered side by side; more wait in the queue rather than slow all others down
 
-# What Gradio's own blocks say; it puts these into every page in all languages, all else is said by render.py.
+# What Gradio's own blocks say; it puts these into every page in all languages, all else is said in HTML of ours.
 _LABELS = ("question", "placeholder", "since", "until", "date_form", "file", "file_form", "limit")
 _EACH_STEP = 0.25       # seconds: progress that changes faster cannot be read, nor its button be hit
 _MOST_NAMES = 500       # files that are named in a report of what was added
@@ -76,7 +77,7 @@ def page(ask: Asks, status: Callable[[], Dictionary], *, article: Callable[[str]
         try:
             found = ask(asked["question"], k=asked["limit"], since=asked["since"] or None, until=asked["until"] or None,
                         file=asked["file"] or None)
-            shown = render.answer(found.to_dict(), asked, language)
+            shown = answers.answer(found.to_dict(), asked, language)
         except Exception as error:
             shown = _problem(error, language, editable)
         # A browser waits for its block to change, so that even the same answer twice must differ.
@@ -87,10 +88,10 @@ def page(ask: Asks, status: Callable[[], Dictionary], *, article: Callable[[str]
         try:
             state = status().to_dict()
         except Exception as error:
-            return render.examples((), language), "", _problem(error, language, editable)
-        shown = render.folder(state, language, editable=editable)
-        in_the_way = "" if state["articles"] else render.empty(language, editable=editable)
-        return render.examples(state.get("examples") or (), language), shown, in_the_way
+            return head.examples((), language), "", _problem(error, language, editable)
+        shown = panel.folder(state, language, editable=editable)
+        in_the_way = "" if state["articles"] else states.empty(language, editable=editable)
+        return head.examples(state.get("examples") or (), language), shown, in_the_way
 
     def arrive(question: str, since: str, until: str, file: str, limit: str, request: gr.Request) -> tuple[Any, ...]:
         language = _language(request)
@@ -124,7 +125,7 @@ def page(ask: Asks, status: Callable[[], Dictionary], *, article: Callable[[str]
             opened = article(str(data["file"])) if article else None
         except (QAError, KeyError, ValueError):
             opened = None
-        return render.article(opened, place, language) if opened else render.no_article(language)
+        return reading.article(opened, place, language) if opened else reading.no_article(language)
 
     def mend(question: str, since: str, until: str, file: str, limit: str, event: gr.EventData,
              request: gr.Request) -> Iterator[tuple[Any, ...]]:
@@ -134,7 +135,7 @@ def page(ask: Asks, status: Callable[[], Dictionary], *, article: Callable[[str]
         """
         language, nothing = _language(request), gr.update()
         files, refused = _sent(event._data or {})
-        report = render.added(files, refused, language)
+        report = mending.added(files, refused, language)
         if rebuild is None:
             return
         if refused and not files:
@@ -150,9 +151,9 @@ def page(ask: Asks, status: Callable[[], Dictionary], *, article: Callable[[str]
             for step in steps(rebuild, stop):
                 if time.monotonic() - shown > _EACH_STEP:
                     shown = time.monotonic()
-                    yield report + render.building(step.done, step.total, step.file, language), *[nothing] * 3
+                    yield report + mending.building(step.done, step.total, step.file, language), *[nothing] * 3
         except Cancelled:
-            yield report + render.built("cancelled", language), nothing, nothing, nothing
+            yield report + mending.built("cancelled", language), nothing, nothing, nothing
         except Exception as error:
             yield report + _problem(error, language, False), nothing, nothing, nothing
         else:
@@ -162,7 +163,7 @@ def page(ask: Asks, status: Callable[[], Dictionary], *, article: Callable[[str]
             examples, below, results = folder(language)
             if asked["question"] and not results:
                 results = look(asked, language)
-            yield report + render.built("rebuilt", language), examples, below, results
+            yield report + mending.built("rebuilt", language), examples, below, results
         finally:
             building.release()
 
@@ -180,8 +181,8 @@ def page(ask: Asks, status: Callable[[], Dictionary], *, article: Callable[[str]
                     max_length=LONGEST_QUESTION, elem_id="qa-question", scale=1,
                     html_attributes=gr.InputHTMLAttributes(autocorrect="off", spellcheck=False, enterkeyhint="search"),
                 )  # fmt: skip
-                go = _block("go", "".join(render.ask_button(language) for language in WORDS))
-            _block("narrow", "".join(render.filters_button(language) for language in WORDS))
+                go = _block("go", "".join(head.ask_button(language) for language in WORDS))
+            _block("narrow", "".join(head.filters_button(language) for language in WORDS))
             with gr.Column(elem_id="qa-filters"):
                 since = gr.Textbox(label=label("since"), placeholder=label("date_form"), max_lines=1, max_length=10)
                 until = gr.Textbox(label=label("until"), placeholder=label("date_form"), max_lines=1, max_length=10)
@@ -189,7 +190,7 @@ def page(ask: Asks, status: Callable[[], Dictionary], *, article: Callable[[str]
                 limit = gr.Textbox(str(LIMIT), label=label("limit"), placeholder=f"1–{MOST}", max_lines=1, max_length=2)
         boxes = [question, since, until, file, limit]
         examples = _block("examples")
-        mending = _block("mending")
+        works = _block("mending")
         with gr.Column(elem_id="qa-columns"):
             results = _block("results")
             beside = _block("article")
@@ -204,11 +205,11 @@ def page(ask: Asks, status: Callable[[], Dictionary], *, article: Callable[[str]
             block.again(again, boxes, [*boxes, results], **asking, trigger_mode="always_last")
         results.open(open_article, None, beside, **quiet, concurrency_limit=AT_ONCE)
         if editable:
-            for block in (results, below, mending):
+            for block in (results, below, works):
                 # A second rebuild is refused at once rather than left to wait for the first.
-                block.mend(mend, boxes, [mending, examples, below, results], **quiet, concurrency_limit=AT_ONCE,
+                block.mend(mend, boxes, [works, examples, below, results], **quiet, concurrency_limit=AT_ONCE,
                            concurrency_id="mend")
-            mending.cancel(stop.set, None, None, **quiet)
+            works.cancel(stop.set, None, None, **quiet)
 
         blocks.defaults = endpoints(ask, article if mcp else None, concurrency_limit=AT_ONCE, concurrency_id="ask")
     return blocks
@@ -277,7 +278,7 @@ def _block(name: str, content: str = "") -> Any:
 
 def _mastheads() -> str:
     """The head of the page in all its languages; the style shows the reader's own, so that nothing jumps."""
-    return "".join(render.masthead(language) for language in WORDS)
+    return "".join(head.masthead(language) for language in WORDS)
 
 
 def _sent(data: dict[str, Any]) -> tuple[list[str], list[tuple[str, str]]]:
@@ -309,4 +310,4 @@ def _language(request: gr.Request | None) -> str:
 def _problem(error: Exception, language: str, editable: bool) -> str:
     if not isinstance(error, QAError):
         log.error("The page could not answer", exc_info=error)
-    return render.problem(error, language, editable=editable)
+    return states.problem(error, language, editable=editable)
