@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qa import articles, encoder, generations
+from qa import articles, encoder, generations, switching
 from qa.articles import Article, Found
 from qa.background import Background, background
 from qa.encoder import Encoder, Vectors
@@ -106,7 +106,7 @@ def _rebuild(folder: Path, where: Path, model: str | None, full: bool, progress:
         raise UsageError(f"{where} is a file, not a folder for an index. Choose another with --index")
     chosen = chosen or encoder.load(model)
     recipe = Recipe(chosen.name, chosen.fingerprint, chosen.dimension, passage_size)
-    with generations.building(where) as aside, contextlib.ExitStack() as closing:
+    with switching.building(where) as aside, contextlib.ExitStack() as closing:
         scanned = time.time_ns()
         # under the lock: what another builder has taken in meanwhile must not look deleted
         found, refused = articles.scan(folder)
@@ -114,7 +114,7 @@ def _rebuild(folder: Path, where: Path, model: str | None, full: bool, progress:
         if last:
             closing.enter_context(last.store)
             if not last.whole.damaged:  # a killed build may have completed a generation and not switched to it
-                generations.keep_only(where, (last.number, generations.generation_before(where, last.number)))
+                switching.keep_only(where, (last.number, switching.generation_before(where, last.number)))
         known = last.store.known() if last else {}
         before = last if last and last.whole.manifest.recipe == recipe and not full else None
         parts = Parts(where / generations.PARTS, recipe, 2 * sum(one.size for one in found))
@@ -143,13 +143,13 @@ def _rebuild(folder: Path, where: Path, model: str | None, full: bool, progress:
         else:
             progress(Progress("writing", len(found), len(found), ""))
             writer.finish()
-            generation = generations.next_generation(where)
+            generation = switching.next_generation(where)
             measured = _read_back(aside, chosen)
             manifest = generations.Manifest(
                 generation, recipe, datetime.now(UTC).isoformat(timespec="seconds"), str(folder.resolve()), total,
-                embedded + reused, unreadable, measured, generations.checksums(aside))
-            generations.switch(where, aside, manifest)
-            generations.keep_only(where, (generation, last.number if last else None))
+                embedded + reused, unreadable, measured, switching.checksums(aside))
+            switching.switch(where, aside, manifest)
+            switching.keep_only(where, (generation, last.number if last else None))
         parts.clear()
     return Report(generation, total, embedded + reused, embedded, reused, removed, total - undated, undated,
                   tuple(UnreadableFile(file, reason) for file, reason in unreadable),

@@ -1,4 +1,4 @@
-"""Generations on disk: written aside, switched to at once, checked before use, one builder at a time.
+"""Generations on disk: what lies where, and finding one that is whole.
 
     index/CURRENT                       the number of the current generation and its manifest's checksum
     index/lock                          who is building; the lock itself is the operating system's
@@ -13,33 +13,27 @@ found whole.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import re
-import shutil
-import socket
-import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from qa.background import Background
-from qa.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing, IndexProblem
+from qa.errors import IndexDamaged, IndexMismatch, IndexMissing, IndexProblem
 from qa.recipe import FORMAT, Recipe
-from qa.store import MANIFEST, writing
+from qa.store import MANIFEST
 
 # Every file beside the generations is named here and nowhere else.
 CURRENT = "CURRENT"  # {"generation": number, "manifest": its checksum, "sha256": of these two}
 GENERATIONS = "generations"
 PARTS = "parts"
 LOCK = "lock"
-_BUILDING = "building"  # in GENERATIONS: a generation not yet complete
-_LEAVING = "leaving"    # in GENERATIONS: a generation that is being removed
+BUILDING = "building"  # in GENERATIONS: a generation not yet complete
+LEAVING = "leaving"    # in GENERATIONS: a generation that is being removed
 
 _FIRST_LINE = re.compile(rb'\{"sha256": "([0-9a-f]{64})",\n')  # of a manifest: the checksum of all that follows it
 
@@ -79,9 +73,6 @@ class Whole:
     warning: str | None       # the same in one line with its remedy
 
 
-# --- reading ------------------------------------------------------------------------------------------------
-
-
 def generation_folder(index: str | os.PathLike[str], generation: int) -> Path:
     """Where the files of one generation lie."""
     return Path(index) / GENERATIONS / f"{generation:06d}"
@@ -95,7 +86,7 @@ def current(index: str | os.PathLike[str]) -> bytes | None:
         return None
 
 
-def _pointed_to(data: bytes) -> tuple[int, str]:
+def pointed_to(data: bytes) -> tuple[int, str]:
     """Raises ValueError, KeyError or TypeError for what `switch` has not written."""
     fields = json.loads(data)
     generation, checksum = int(fields["generation"]), str(fields["manifest"])
@@ -110,7 +101,7 @@ def pointer(generation: int, checksum: str) -> bytes:
     return (json.dumps({"generation": generation, "manifest": checksum, "sha256": own}) + "\n").encode()
 
 
-def _numbers(where: Path) -> list[int]:
+def numbers_on_disk(where: Path) -> list[int]:
     """The generations on disk, newest first."""
     try:
         names = os.listdir(where / GENERATIONS)
@@ -192,7 +183,7 @@ def verify(index: str | os.PathLike[str]) -> list[str]:
 def _inspected(where: Path, pointer: bytes | None) -> Iterator[tuple[Path | None, Manifest | None, list[str]]]:
     """(folder, manifest, what is damaged) of each generation, the current one first and then the newest; before
     them (None, None, what is wrong with CURRENT), if anything is."""
-    numbers = _numbers(where)
+    numbers = numbers_on_disk(where)
     if pointer is None and not numbers:
         raise IndexMissing(f"There is no index in {where}. Build it with: qa rebuild FOLDER"
                            + (f" --index {where}" if str(where) != "index" else ""))
@@ -203,7 +194,7 @@ def _inspected(where: Path, pointer: bytes | None) -> Iterator[tuple[Path | None
         yield None, None, [f"{where / CURRENT}: cannot be read"]
     else:
         try:
-            expected = _pointed_to(pointer)
+            expected = pointed_to(pointer)
         except (ValueError, KeyError, TypeError, RecursionError):
             yield None, None, [f"{where / CURRENT}: changed since it was written"]
     first = [expected[0]] if expected else numbers[:1]
@@ -235,140 +226,13 @@ def _damage(folder: Path, manifest: Manifest) -> list[str]:
     damaged: list[str] = []
     for name, expected in sorted(manifest.files.items()):
         try:
-            if (folder / name).stat().st_size != expected["size"] or _sha256(folder / name) != expected["sha256"]:
+            if (folder / name).stat().st_size != expected["size"] or sha256(folder / name) != expected["sha256"]:
                 damaged.append(f"{folder / name}: changed since it was written")
         except OSError as error:
             damaged.append(f"{folder / name}: {error.strerror}")
     return damaged
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-# --- writing ------------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def building(index: str | os.PathLike[str]) -> Iterator[Path]:
-    """Holds the index's lock and gives an empty folder to write a generation into.
-
-    Raises IndexBusy while another process builds. What a killed build left behind is removed, its parts aside. The
-    lock is the operating system's: it ends with its owner, however that ends.
-    """
-    where = Path(index)
-    try:
-        (where / GENERATIONS).mkdir(parents=True, exist_ok=True)
-        # without a buffer: one that a full disk has refused would be refused again when it is closed
-        lock = (where / LOCK).open("a+b", buffering=0)
-    except OSError as error:
-        raise IndexMissing(f"The index cannot be written to {where} ({error.strerror})."
-                           " Choose another folder with --index") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            lock.seek(0)
-            owner = lock.read(1_000).decode("utf-8", "replace").strip() or "another process"
-            raise IndexBusy(f"The index in {where} is being built by {owner}. Wait until it has finished, or stop it"
-                            ) from error
-        except OSError as error:
-            raise IndexProblem(f"The index in {where} cannot be locked ({error.strerror}): its disk knows no locks."
-                               " Choose another folder with --index") from error
-        aside = where / GENERATIONS / _BUILDING
-        try:
-            with writing(aside):
-                lock.truncate(0)
-                lock.write(f"process {os.getpid()} on {socket.gethostname()} since"
-                           f" {datetime.now(UTC).isoformat(timespec='seconds')}\n".encode())
-                _clear(where)
-                aside.mkdir()
-            yield aside
-        except BrokenPipeError:
-            raise  # of whoever watches the progress
-        except OSError as error:  # libraries unpack what they need into the folder of temporary files
-            raise IndexProblem(f"The index could not be built ({error}); what was there before is untouched. See that"
-                               f" there is room in {tempfile.gettempdir()} and on the disk that holds {where}"
-                               ) from error
-        finally:
-            _clear(where)
-            with contextlib.suppress(OSError):
-                lock.truncate(0)
-
-
-def _clear(where: Path) -> None:
-    """Removes what is no complete generation."""
-    for leftover in (_BUILDING, _LEAVING):
-        shutil.rmtree(where / GENERATIONS / leftover, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        (where / f"{CURRENT}.new").unlink(missing_ok=True)
-
-
-def next_generation(index: str | os.PathLike[str]) -> int:
-    """One more than any generation on disk, whether or not it is the current one."""
-    numbers = _numbers(Path(index))
-    pointer = current(index)
-    if pointer is not None:
-        with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
-            numbers.append(_pointed_to(pointer)[0])
-    return max(numbers, default=0) + 1
-
-
-def checksums(folder: Path) -> dict[str, dict[str, Any]]:
-    """{name: size in bytes and SHA-256} of every file below `folder`."""
-    return {path.relative_to(folder).as_posix(): {"size": path.stat().st_size, "sha256": _sha256(path)}
-            for path in sorted(folder.rglob("*")) if path.is_file() and path.name != MANIFEST}
-
-
-def switch(index: str | os.PathLike[str], aside: Path, manifest: Manifest) -> None:
-    """Makes the complete generation in `aside` the current one, in one step. Raises IndexProblem."""
-    with writing(aside):
-        _switch(Path(index), aside, manifest)
-
-
-def _switch(where: Path, aside: Path, manifest: Manifest) -> None:
-    data, checksum = manifest.sealed()
-    (aside / MANIFEST).write_bytes(data)
-    for path in sorted(aside.rglob("*")):
-        _fsync(path)
-    _fsync(aside)
-    target = generation_folder(where, manifest.generation)
-    aside.rename(target)
-    _fsync(target.parent)
-    temporary = where / f"{CURRENT}.new"
-    temporary.write_bytes(pointer(manifest.generation, checksum))
-    _fsync(temporary)
-    temporary.replace(where / CURRENT)
-    _fsync(where)
-    with contextlib.suppress(OSError):  # not every folder that holds an index may be read
-        _fsync(where.absolute().parent)
-
-
-def generation_before(index: str | os.PathLike[str], generation: int) -> int | None:
-    """The newest generation on disk that is older than this one."""
-    return max((number for number in _numbers(Path(index)) if number < generation), default=None)
-
-
-def keep_only(index: str | os.PathLike[str], kept: Collection[int | None]) -> None:
-    """Removes all generations but these.
-
-    Each is renamed before it is removed, so that no half of one is ever taken for damaged. Readers that have one
-    open keep its files until they close them.
-    """
-    where = Path(index)
-    leaving = where / GENERATIONS / _LEAVING
-    for number in _numbers(where):
-        if number not in kept:
-            with contextlib.suppress(OSError):  # it lies there one build longer
-                shutil.rmtree(leaving, ignore_errors=True)
-                generation_folder(where, number).rename(leaving)
-                shutil.rmtree(leaving, ignore_errors=True)
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

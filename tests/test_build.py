@@ -322,7 +322,7 @@ def test_a_cancelled_build_leaves_the_old_index_answering(
 
 
 @pytest.mark.parametrize("part", ["qa.store.Writer._add", "faiss.write_index", "qa.store.build_lexical",
-                                  "qa.generations._switch"])
+                                  "qa.switching._switch"])
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("write failed"),
                                    sqlite3.OperationalError("database or disk is full")])
 def test_a_full_disk_is_said_and_leaves_the_old_index_answering(

@@ -220,7 +220,7 @@ def test_a_reader_that_goes_away_is_no_error(desk: Path) -> None:
 
 def test_a_second_rebuild_at_the_same_time_ends_with_3(run: Here, tmp_path: Path) -> None:
     """The message says who is building, and to wait."""
-    from qa.generations import building
+    from qa.switching import building
 
     with building(tmp_path / "index"):
         code, out, err = run("rebuild", "seeds", "--index", str(tmp_path / "index"), "--json")

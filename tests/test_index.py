@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 import qa
 from qa.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing
-from qa.generations import CURRENT, GENERATIONS, LOCK, building, next_generation, pointer, verify, whole
+from qa.generations import CURRENT, GENERATIONS, LOCK, pointer, verify, whole
 from qa.index import open_index
 from qa.store import MANIFEST
+from qa.switching import building, next_generation
 
 
 def built(root: Path, *states: dict[str, str]) -> Path:
