@@ -30,49 +30,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from bench.toys import QUESTIONS, STATES, brief, write
 
 KILL_BEFORE, KILL_HALFWAY, KILL_AFTER, FAIL_ONCE, FAIL_ON, LOG = 1, 2, 3, 4, 5, 6
 COMPILER = shutil.which("gcc") or shutil.which("cc")
-_AXES = 16
 _IN_A_ROW = 4  # builds stopped one after the other without one that may finish
-
-STATES = (
-    {
-        "ferries.txt": "The blue ferries\n12/03/2019\n\nThe ferries leave the harbour at dawn with nine sacks.\n",
-        "bridge.md": "# A bridge of cedar\n\nThe bridge stands on forty posts. Trams cross it on market days.\n",
-        "2021/museum.txt": "2021-05-08\n\nThe museum keeps three hundred coffee mills. Sundays are free.\n",
-        "lantern.txt": "La fête des lanternes réunit le quai et le vieux port. Le comité attend la foule.\n",
-    },
-    {
-        "ferries.txt": "The blue ferries\n12/03/2019\n\nThe ferries stay in the harbour. Their captain has retired.\n",
-        "2021/museum.txt": "2021-05-08\n\nThe museum keeps three hundred coffee mills. Sundays are free.\n",
-        "2021/lantern.txt": "La fête des lanternes réunit le quai et le vieux port. Le comité attend la foule.\n",
-        "orchard.txt": "The orchard sells nine kinds of pears by the basket. " * 40,
-    },
-)
-QUESTIONS = ("When do the ferries leave the harbour?", "Qui réunit la fête des lanternes ?", "coffee mills", "pears")
-
-
-class WordEncoder:
-    """Each word lies on one of a few axes. Needs no model, starts no thread, gives the same vectors everywhere."""
-
-    name = fingerprint = "words"
-    dimension = _AXES
-    light = False
-
-    def encode_passages(self, texts: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
-        return np.array([self.encode_question(text) for text in texts], np.float32).reshape(-1, _AXES)
-
-    def encode_question(self, text: str) -> np.ndarray[Any, np.dtype[np.float32]]:
-        vector = np.full(_AXES, 0.01, np.float32)
-        for word in re.findall(r"\w+", text.lower()):
-            vector[sum(map(ord, word)) % _AXES] += 1
-        return np.asarray(vector / np.linalg.norm(vector), np.float32)
 
 
 def compiled(folder: Path) -> Path:
@@ -87,17 +52,15 @@ class Desk:
     """A folder of articles, its index, and builds of it that are stopped."""
 
     def __init__(self, root: Path, seed: int) -> None:
-        from qa import background, build, encoder
+        from qa import build
 
         self.articles, self.index = root / "articles", root / "index"
         self.random = random.Random(seed)
-        self.encoder = WordEncoder()
+        self.encoder = brief()
         self.counts: Counter[str] = Counter()
         self.wrong: list[str] = []
         self._fault = ctypes.CDLL(None)
         self._fault.fault_count.restype = ctypes.c_long
-        encoder.load = lambda name=None: self.encoder  # type: ignore[assignment,return-value]
-        background.questions = lambda: {"en": ["How long does rice boil?"]}  # type: ignore[attr-defined]
         build._BATCH = 2  # several parts, although there are few passages
         self.expected: dict[tuple[int | None, int], Any] = {}
         for folder in (0, 1):  # state of the folder while asking: hits say whether their file has changed
@@ -116,17 +79,9 @@ class Desk:
         self.clean = self.listing()
 
     def write(self, state: int) -> None:
-        """Brings the folder of articles into a state, writing only what differs."""
+        """Brings the folder of articles into a state."""
         self.folder_state = state
-        for path in sorted(self.articles.rglob("*"), reverse=True):
-            name = path.relative_to(self.articles).as_posix()
-            if path.is_file() and name not in STATES[state]:
-                path.unlink()
-        for name, text in STATES[state].items():
-            path = self.articles / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if not path.exists() or path.read_text("utf-8") != text:
-                path.write_text(text, "utf-8")
+        write(self.articles, STATES[state])
 
     def rebuild(self, *options: str) -> int:
         """`qa rebuild`, as the command does it; its exit code."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from bench.crash import QUESTIONS, STATES, WordEncoder
+from bench.toys import QUESTIONS, STATES, WordEncoder, write
 
 ASKED = 50  # one damage in so many is followed by questions
 
@@ -58,9 +58,7 @@ def run(flips: int, truncations: int, seed: int = 0) -> dict[str, Any]:
         where, articles = Path(root, "index"), Path(root, "articles")
         answers = []
         for state in STATES:
-            for name, text in state.items():
-                (articles / name).parent.mkdir(parents=True, exist_ok=True)
-                (articles / name).write_text(text, "utf-8")
+            write(articles, state)
             qa.rebuild(articles, index=where, encoder=encoder)
             articles.rename(articles.with_name(f"articles{len(answers)}"))  # so that no hit speaks of changed files
             answers.append(_answers(where, encoder))

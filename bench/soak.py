@@ -26,23 +26,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from bench.crash import QUESTIONS, STATES, WordEncoder
+from bench.toys import QUESTIONS, STATES, brief, write
 
 PROCESSES, THREADS = 4, 2
 _STATES = (*STATES, {"harbour.txt": "The harbour closes. No ferry leaves it, no tea arrives.", **STATES[0]})
 _FLAT = 24  # MB, and open files, that a process may have more at its end than after its first quarter
 _PAUSE = 0.02  # seconds between two questions of a thread: the builder needs a processor too
 _SOON = 10  # seconds after a build in which the page has to show it
-
-
-def _prepared() -> WordEncoder:
-    """Puts the toy encoder in the place of every model."""
-    from qa import background, encoder
-
-    words = WordEncoder()
-    encoder.load = lambda name=None: words  # type: ignore[assignment,return-value]
-    background.questions = lambda: {"en": ["How long does rice boil?"]}  # type: ignore[attr-defined]
-    return words
 
 
 def _without(answer: dict[str, Any]) -> dict[str, Any]:
@@ -79,7 +69,7 @@ def _asks(root: Path, seconds: float, seed: int) -> dict[str, Any]:
     """One process of several threads that ask; what they met."""
     import qa
 
-    _prepared()
+    brief()
     expected = json.loads((root / "expected.json").read_text())
     met: dict[int, set[int]] = {}  # generation → states whose answers it gave
     failed: list[str] = []
@@ -120,15 +110,6 @@ def _asks(root: Path, seconds: float, seed: int) -> dict[str, Any]:
 # --- building -----------------------------------------------------------------------------------------------
 
 
-def _write(articles: Path, state: int) -> None:
-    for path in articles.rglob("*"):
-        if path.is_file() and path.relative_to(articles).as_posix() not in _STATES[state]:
-            path.unlink()
-    for name, text in _STATES[state].items():
-        (articles / name).parent.mkdir(parents=True, exist_ok=True)
-        (articles / name).write_text(text, "utf-8")
-
-
 def _ask_page(port: int) -> int:
     """The generation that the page's endpoint answers from."""
     url = f"http://127.0.0.1:{port}/gradio_api/call/ask"
@@ -157,10 +138,10 @@ def run(seconds: float, *, page: bool = True) -> dict[str, Any]:
     wrong: list[str] = []
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
-        _prepared()
+        brief()
         expected = []
         for state in range(len(_STATES)):
-            _write(root / "articles", state)
+            write(root / "articles", _STATES[state])
             qa.rebuild(root / "articles", index=root / "index")
             expected.append([json.loads(json.dumps(_without(qa.ask(question, k=50, index=root / "index").to_dict())))
                              for question in QUESTIONS])
@@ -188,7 +169,7 @@ def run(seconds: float, *, page: bool = True) -> dict[str, Any]:
             newest, state, pages, late = max(built), len(_STATES) - 1, 0, 0.0
             while time.monotonic() < end:
                 state = (state + 1) % len(_STATES)
-                _write(root / "articles", state)
+                write(root / "articles", _STATES[state])
                 report = qa.rebuild(root / "articles", index=root / "index", full=newest % 7 == 0)
                 newest = report.generation
                 built[newest] = state
@@ -260,7 +241,7 @@ def main() -> None:
         root, seconds, seed = given.asks
         print(json.dumps(_asks(Path(root), float(seconds), int(seed))))
     elif given.page:
-        _prepared()
+        brief()
         from qa.page import serve
 
         serve(given.page[0], port=int(given.page[1]))
