@@ -194,3 +194,20 @@ def test_a_file_that_is_gone_is_damage(tmp_path: Path, name: str) -> None:
     shutil.rmtree(target) if target.is_dir() else target.unlink()
     with pytest.raises(IndexDamaged, match="qa rebuild --full"):
         Store(tmp_path)
+
+
+@pytest.mark.parametrize("claimed", [2**20, 2**33, 2**62])
+def test_a_vector_file_that_lies_about_its_size_takes_no_memory(tmp_path: Path, claimed: int) -> None:
+    """FAISS believes what a file says of itself, up to the size that the file has."""
+    import faiss
+
+    save(tmp_path, [dated("a.txt", "Kenya.", None)])
+    data = bytearray((tmp_path / VECTORS).read_bytes())
+    size = len(data) - 4 * 6 - 8  # where the number of floats stands: before the one vector of six
+    assert int.from_bytes(data[size : size + 8], "little") in (6, 24)
+    data[size : size + 8] = claimed.to_bytes(8, "little")
+    (tmp_path / VECTORS).write_bytes(data)
+    usual = faiss.get_deserialization_vector_byte_limit()
+    with pytest.raises(IndexDamaged, match="qa rebuild --full"):
+        Store(tmp_path)
+    assert faiss.get_deserialization_vector_byte_limit() == usual
