@@ -125,7 +125,7 @@ def typing(browser: Any, address: str, plain: str, rounds: int) -> list[str]:
             times["qa"].append(ready(browser, address, BOX, again=again))
         empty, ours = median(times["empty"]), median(times["qa"])
         row(label, f"{empty:.2f} s", f"{ours:.2f} s", f"{ours / empty:.2f}")
-        if ours > READY * empty:
+        if ours > READY * empty and not again:  # a later one is told, but waits for no network
             missed.append(f"{label}: {ours / empty:.2f} times the empty page, more than {READY}")
     return missed
 
