@@ -13,11 +13,11 @@ from bench import answers, build, corpus, machine
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds by the clock, which stands still unless it is told."""
     now = [0.0]
     monkeypatch.setattr(machine.time, "perf_counter", lambda: now[0])
-    yield now
+    return now
 
 
 def test_a_stage_counts_what_it_does_itself_and_not_what_another_does_within_it(clock: list[float]) -> None:
