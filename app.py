@@ -2,7 +2,9 @@
 
 import os
 
-from qa.page import over, serve
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in qa/cli.py, and likewise before numpy is imported
+
+from qa.page import over, serve  # noqa: E402
 
 demo = over()
 

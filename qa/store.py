@@ -187,6 +187,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         """Opens the files of `folder`. Raises IndexDamaged when one of them cannot be read."""
+        self._undated: Rows | None = None
         try:
             # immutable: the files of a generation never change, so no lock is taken and a read-only disk will do
             self._database = sqlite3.connect(f"{(folder / DATABASE).resolve().as_uri()}?immutable=1", uri=True,
@@ -264,10 +265,15 @@ class Store:
                           + " AND ".join(conditions) + " ORDER BY p.row", values)
 
     def undated_rows(self, file: str | None) -> Rows:
-        """The rows without a date, of the files that match the glob."""
+        """The rows without a date, of the files that match the glob. Those of all files are kept: there may be many."""
+        if file is None and self._undated is not None:
+            return self._undated
         conditions, values = _conditions(None, None, file)
-        return self._rows("SELECT p.row FROM passages p JOIN articles a ON a.number = p.article WHERE "
-                          + " AND ".join(["p.first_day IS NULL", *conditions]) + " ORDER BY p.row", values)
+        found = self._rows("SELECT p.row FROM passages p JOIN articles a ON a.number = p.article WHERE "
+                           + " AND ".join(["p.first_day IS NULL", *conditions]) + " ORDER BY p.row", values)
+        if file is None:
+            self._undated = found
+        return found
 
     def _rows(self, query: str, values: Sequence[object]) -> Rows:
         return np.fromiter((row[0] for row in self._database.execute(query, values)), np.int64)
