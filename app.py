@@ -4,7 +4,7 @@ import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in qa/cli.py, and likewise before numpy is imported
 
-from qa.page import over, serve  # noqa: E402
+from qa.page import over, serve
 
 demo = over()
 
