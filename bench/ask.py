@@ -30,8 +30,9 @@ def plain_index(articles: Path, index: Path, model: Path) -> None:
     import numpy as np
     from langchain_text_splitters import RecursiveCharacterTextSplitter
 
-    if (index / "passages.json").exists():
+    if index.exists():
         return
+    whole, index = index, index.with_name(f"{index.name}.new")
     print(f"the plain recipe embeds {articles.name}", file=sys.stderr)
     machine.run([sys.executable, RECIPE, "build", model, articles, index, str(PLAIN)])
     splitter = RecursiveCharacterTextSplitter(chunk_size=1000, chunk_overlap=0)
@@ -43,6 +44,7 @@ def plain_index(articles: Path, index: Path, model: Path) -> None:
         flat.add(np.resize(few.reconstruct_n(0, few.ntotal), (len(passages), few.d)))
         faiss.write_index(flat, str(index / "vectors.faiss"))
         (index / "passages.json").write_text(json.dumps(passages), "utf-8")
+    index.rename(whole)
 
 
 def main() -> None:

@@ -62,13 +62,18 @@ with open(out, "w") as file:
 """
 
 
-def run(command: Sequence[str | os.PathLike[str]], **environment: str) -> Run:
-    """Runs a command, without a network for names of models, and waits for its end."""
+def run(command: Sequence[str | os.PathLike[str]]) -> Run:
+    """Runs a command, without a network for names of models, and waits for its end.
+
+    Modules are compiled once and kept, as they are where people install them, whatever this machine is set to.
+    """
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPYCACHEPREFIX": str(WORK / "pycache")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory() as folder:
         figures = Path(folder) / "figures"
         done = subprocess.run(
             [sys.executable, "-ISc", _STARTER, figures, *command], capture_output=True, cwd=ROOT,
-            check=True, env={**os.environ, "HF_HUB_OFFLINE": "1", **environment})
+            check=True, env=environment)
         seconds, memory, code = json.loads(figures.read_text())
     return Run(seconds, memory, done.stdout.decode("utf-8", "replace"), code, done.stderr.decode("utf-8", "replace"))
 
