@@ -46,7 +46,8 @@ def ranks(values: Scores) -> Scores:
 def ways(ranking: Ranking) -> dict[str, Scores]:
     """The candidates' scores under each way of ranking."""
     return {"words": ranking.lexical, "meaning": ranking.vector, "z-scores": z(ranking.lexical) + z(ranking.vector),
-            "RRF": 1 / (RRF + ranks(ranking.lexical)) + 1 / (RRF + ranks(ranking.vector)), "units": ranking.interaction, "qa": ranking.scores}
+            "RRF": 1 / (RRF + ranks(ranking.lexical)) + 1 / (RRF + ranks(ranking.vector)),
+            "units": ranking.interaction, "qa": ranking.scores}
 
 
 def measured(index: Index, questions: list[Question], prefix: str) -> dict[str, float]:

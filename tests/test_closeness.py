@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import CountryEncoder, write
-from pytest import approx
 
 import qa
 from qa.closeness import asked
@@ -39,26 +38,26 @@ def interactions(index: Index, question: str) -> dict[str, float]:
 def test_each_unit_of_a_question_looks_for_its_own(index: Index) -> None:
     """A passage that meets both countries in one sentence has 1, in two sentences 1 as a whole and 1/2 at best in a
     sentence, one that meets one of them 1/2, one that meets none 0."""
-    assert interactions(index, "Kenya Japan") == approx({"a.txt": 1.0, "c.txt": 0.75, "b.txt": 0.5, "d.txt": 0.0})
+    assert interactions(index, "Kenya Japan") == pytest.approx({"a.txt": 1.0, "c.txt": 0.75, "b.txt": 0.5, "d.txt": 0.0})
 
 
 def test_what_is_asked_for_need_not_be_all_that_is_said(index: Index) -> None:
     """Words beside the one that is asked for take nothing away, which they do from a mean."""
-    assert interactions(index, "Kenya") == approx({"a.txt": 1.0, "b.txt": 1.0, "c.txt": 1.0, "d.txt": 0.0})
+    assert interactions(index, "Kenya") == pytest.approx({"a.txt": 1.0, "b.txt": 1.0, "c.txt": 1.0, "d.txt": 0.0})
 
 
 def test_units_count_by_the_square_of_their_length(tmp_path: Path, static_model: Path) -> None:
     """A unit of two tokens on one axis is twice as long as a unit of one, and counts four times as much."""
     encoder = load(str(static_model))
     assert isinstance(encoder, LightEncoder)
-    assert asked("Kenya Egypt", encoder, "en").weights.tolist() == approx([0.5, 0.5])
+    assert asked("Kenya Egypt", encoder, "en").weights.tolist() == pytest.approx([0.5, 0.5])
     shipped = load()
     assert isinstance(shipped, StaticEncoder)
     (units,) = shipped.units(["Samarkand yesterday"])
     weights = asked("Samarkand yesterday", shipped, "en").weights
     assert len(units) == len(weights) == 2
-    assert weights[0] / weights[1] == approx((units.lengths[0] / units.lengths[1]) ** 2, rel=1e-5)
-    assert weights.sum() == approx(1.0)
+    assert weights[0] / weights[1] == pytest.approx((units.lengths[0] / units.lengths[1]) ** 2, rel=1e-5)
+    assert weights.sum() == pytest.approx(1.0)
 
 
 def test_of_a_long_question_what_matters_most_is_compared() -> None:
@@ -69,7 +68,7 @@ def test_of_a_long_question_what_matters_most_is_compared() -> None:
     assert question.units.shape == (64, shipped.dimension)
     rest = asked("Samarkand Tashkent", shipped, "en").units
     assert rest is not None
-    assert question.units[-2:] == approx(rest, abs=1e-6)
+    assert question.units[-2:] == pytest.approx(rest, abs=1e-6)
 
 
 @pytest.mark.parametrize(("text", "units"), [
@@ -102,9 +101,9 @@ def test_the_vectors_of_the_units_add_up_to_the_text() -> None:
     text = "Les deux présidents se sont rencontrés à Samarcande, le 15 septembre 2022 ; 他们谈了天然气。"
     (units,) = shipped.units([text])
     total = shipped.token_vectors(units.tokens).sum(axis=0)
-    assert total / np.linalg.norm(total) == approx(shipped.encode_passages([text])[0], abs=1e-6)
+    assert total / np.linalg.norm(total) == pytest.approx(shipped.encode_passages([text])[0], abs=1e-6)
     lengths = np.linalg.norm(np.add.reduceat(shipped.token_vectors(units.tokens), units.starts, axis=0), axis=1)
-    assert units.lengths == approx(lengths, rel=1e-6)
+    assert units.lengths == pytest.approx(lengths, rel=1e-6)
 
 
 def test_a_slow_encoder_is_not_asked_word_by_word(tmp_path: Path, encoder: CountryEncoder) -> None:
@@ -118,5 +117,5 @@ def test_a_hit_tells_its_interaction(tmp_path: Path, index: Index) -> None:
     """The figure stands in the hit and its JSON, beside cosine and coverage."""
     first = qa.ask("Kenya Japan", index=tmp_path / "index").hits[0]
     assert first.file == "a.txt"
-    assert first.interaction == approx(1.0)
+    assert first.interaction == pytest.approx(1.0)
     assert first.to_dict()["interaction"] == first.interaction

@@ -117,7 +117,8 @@ def _underlined(text: str, start: int, end: int, words: Sequence[tuple[int, int]
 def _why(hit: Hit, found: Answer, language: str) -> str:
     """The parts of the score: meaning, words and date."""
     words = WORDS[language]
-    rows = [(words[f"why_{key}"], _part(float(hit[key]), language)) for key in ("vector", "lexical") if key in hit]
+    rows = [(words[f"why_{key}"], _part(float(hit[key]), language))
+            for key in ("vector", "interaction", "lexical") if key in hit]
     telling = _telling(hit.get("matched") or ())
     shared = [word for word in hit.get("matched") or () if telling.issuperset(tokens(word))]
     if shared:
