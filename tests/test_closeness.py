@@ -38,7 +38,8 @@ def interactions(index: Index, question: str) -> dict[str, float]:
 def test_each_unit_of_a_question_looks_for_its_own(index: Index) -> None:
     """A passage that meets both countries in one sentence has 1, in two sentences 1 as a whole and 1/2 at best in a
     sentence, one that meets one of them 1/2, one that meets none 0."""
-    assert interactions(index, "Kenya Japan") == pytest.approx({"a.txt": 1.0, "c.txt": 0.75, "b.txt": 0.5, "d.txt": 0.0})
+    expected = {"a.txt": 1.0, "c.txt": 0.75, "b.txt": 0.5, "d.txt": 0.0}
+    assert interactions(index, "Kenya Japan") == pytest.approx(expected)
 
 
 def test_what_is_asked_for_need_not_be_all_that_is_said(index: Index) -> None:
