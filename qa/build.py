@@ -114,6 +114,7 @@ def _rebuild(folder: Path, where: Path, model: str | None, full: bool, progress:
         if last:
             closing.enter_context(last.store)
             if not last.whole.damaged:  # a killed build may have completed a generation and not switched to it
+                switching.finish_switch(where, last.whole)
                 switching.keep_only(where, (last.number, switching.generation_before(where, last.number)))
         known = last.store.known() if last else {}
         before = last if last and last.whole.manifest.recipe == recipe and not full else None
@@ -135,8 +136,7 @@ def _rebuild(folder: Path, where: Path, model: str | None, full: bool, progress:
             known.pop(ready.found.file, None)
         removed = len(known)
         unreadable = tuple(sorted(refused))
-        switched = generations.current(where) is not None
-        if before and switched and not before.whole.damaged and not changed and not removed and (
+        if before and not before.whole.damaged and not changed and not removed and (
                 unreadable == before.whole.manifest.unreadable
                 and before.whole.manifest.folder == str(folder.resolve())):
             generation = before.number

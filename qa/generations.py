@@ -110,7 +110,7 @@ def numbers_on_disk(where: Path) -> list[int]:
     return sorted((int(name) for name in names if re.fullmatch(r"[0-9]{6,12}", name)), reverse=True)
 
 
-def _read(folder: Path, where: Path) -> tuple[Manifest, str]:
+def read_manifest(folder: Path, where: Path) -> tuple[Manifest, str]:
     """The manifest of one generation and its checksum. Raises IndexMismatch, or IndexDamaged with no more than what
     is wrong."""
     path = folder / MANIFEST
@@ -201,7 +201,7 @@ def _inspected(where: Path, pointer: bytes | None) -> Iterator[tuple[Path | None
     for number in [*first, *(number for number in numbers if number not in first)]:
         folder = generation_folder(where, number)
         try:
-            manifest, checksum = _read(folder, where)
+            manifest, checksum = read_manifest(folder, where)
         except IndexDamaged as error:
             yield folder, None, [str(error)]
         except IndexMismatch:

@@ -21,11 +21,13 @@ from qa.generations import (
     LEAVING,
     LOCK,
     Manifest,
+    Whole,
     current,
     generation_folder,
     numbers_on_disk,
     pointed_to,
     pointer,
+    read_manifest,
     sha256,
 )
 from qa.store import MANIFEST, writing
@@ -117,8 +119,21 @@ def _switch(where: Path, aside: Path, manifest: Manifest) -> None:
     target = generation_folder(where, manifest.generation)
     aside.rename(target)
     _fsync(target.parent)
+    _point_to(where, manifest.generation, checksum)
+
+
+def finish_switch(index: str | os.PathLike[str], found: Whole) -> None:
+    """Makes a whole generation the current one where there is none: a first build was stopped just before it did."""
+    where = Path(index)
+    if current(where) is None:
+        with writing(found.folder):
+            manifest, checksum = read_manifest(found.folder, where)
+            _point_to(where, manifest.generation, checksum)
+
+
+def _point_to(where: Path, generation: int, checksum: str) -> None:
     temporary = where / f"{CURRENT}.new"
-    temporary.write_bytes(pointer(manifest.generation, checksum))
+    temporary.write_bytes(pointer(generation, checksum))
     _fsync(temporary)
     temporary.replace(where / CURRENT)
     _fsync(where)
