@@ -75,6 +75,11 @@ class Lexical:
             self._weights, self._rows, self._lists = (
                 np.load(folder / name, mmap_mode="r") for name in (_WEIGHTS, _ROWS, _LISTS))
 
+    def close(self) -> None:
+        """Lets go of the files; nothing can be asked afterwards."""
+        if self._terms is not None:
+            self._terms.close()
+
     def _numbers(self, terms: Sequence[str]) -> dict[str, int]:
         """The number of each term that some text holds."""
         found: dict[str, int] = {}

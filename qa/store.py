@@ -208,6 +208,7 @@ class Store:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
         self._database.close()
+        self.lexical.close()
 
     # --- passages and articles
 
