@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bench import corpus, machine
 
-PLAIN = 300  # articles that the plain recipe embeds: its passages a second do not depend on how many
+PLAIN = 100  # articles that the plain recipe embeds: its passages a second do not depend on how many
 RECIPE = Path(__file__).with_name("plain.py")
 REST = "the rest"
 
