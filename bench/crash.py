@@ -33,10 +33,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from tqdm.std import tqdm
+
 from bench.toys import QUESTIONS, STATES, brief, write
 
 KILL_BEFORE, KILL_HALFWAY, KILL_AFTER, FAIL_ONCE, FAIL_ON, LOG = 1, 2, 3, 4, 5, 6
 COMPILER = shutil.which("gcc") or shutil.which("cc")
+_LONGEST = 120  # seconds of a build of six articles
 _IN_A_ROW = 4  # builds stopped one after the other without one that may finish
 
 
@@ -118,6 +121,7 @@ class Desk:
         child = os.fork()
         if child == 0:
             code = 99
+            signal.alarm(_LONGEST)  # a build that waits for ever is a failure, not a test without an end
             try:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
                 self._fault.fault_arm(str(self.index).encode(), ctypes.c_long(nth), action, error)
@@ -370,6 +374,8 @@ def main() -> None:
     if given.disks:
         (given.inside / "index").mkdir()
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(given.inside / "index")], check=True)
+    # Its thread may hold a lock at the moment of a fork, for which the build in the fork would wait for ever.
+    tqdm.monitor_interval = 0
     desk = Desk(given.inside, given.seed)
     if given.kills:
         kills(desk, given.kills)

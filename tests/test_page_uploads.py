@@ -111,9 +111,10 @@ def test_a_button_adds_without_a_mouse(tab: Page, articles: Path, tmp_path: Path
     """The folder's panel has a way to choose files that the keyboard reaches, and it names what is taken."""
     tab.locator("#qa-folder summary").first.click()
     choose = tab.locator(".qa-add input")
+    expect(tab.locator(".qa-add small")).to_contain_text(".txt, .text, .md")
+    tab.wait_for_load_state("networkidle")  # the panel is drawn anew once its figures are there
     choose.focus()
     expect(choose).to_be_focused()
-    expect(tab.locator(".qa-add small")).to_contain_text(".txt, .text, .md")
     (tmp_path / "castor.md").write_text("# Le castor", "utf-8")
     with tab.expect_file_chooser() as choosing:
         tab.keyboard.press("Enter")
