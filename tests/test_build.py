@@ -375,6 +375,7 @@ def test_an_encoder_that_fails_leaves_the_old_index_answering(
     assert files(index) == before
 
 
+@pytest.mark.slow
 def test_a_model_that_is_not_there_leaves_the_old_index_answering(
     build: Build, folder: Path, index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

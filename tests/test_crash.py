@@ -8,6 +8,7 @@ from bench import crash
 
 
 @pytest.mark.skipif(crash.COMPILER is None, reason="needs a C compiler: apt-get install gcc")
+@pytest.mark.slow
 def test_a_stopped_rebuild_loses_nothing() -> None:
     """After each of 50 kills and 30 failing writes an old or a new generation answers exactly, without a word of
     damage; the next build succeeds by itself; and nothing is left over. `make nightly` does it a thousand times. And
@@ -22,6 +23,7 @@ def test_a_stopped_rebuild_loses_nothing() -> None:
 
 @pytest.mark.skipif(crash.COMPILER is None, reason="needs a C compiler: apt-get install gcc")
 @pytest.mark.skipif(not crash.MOUNTABLE, reason="this machine allows no mounts of one's own (unshare -rm)")
+@pytest.mark.slow
 def test_a_full_disk_loses_nothing() -> None:
     """On a disk that really has no room, or a few pages too little, the old index answers on, and the next build
     succeeds as soon as there is room."""

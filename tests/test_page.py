@@ -259,6 +259,7 @@ def test_a_rebuild_names_each_file_and_can_be_cancelled() -> None:
     assert went_on == [0, 1]
 
 
+@pytest.mark.slow
 def test_a_rebuild_goes_on_beside_the_page_until_it_is_cancelled(browser: Browser) -> None:
     """Each file is named; questions are answered meanwhile; a second rebuild is refused; Enter on the button stops."""
     toys, ended = Toys(), threading.Event()
@@ -509,6 +510,7 @@ HOSTILE_FOLDER = {
 }
 
 
+@pytest.mark.slow
 def test_a_hostile_folder_stays_text_from_file_to_page(
         browser: Browser, tmp_path: Path, brief_background: None) -> None:
     """Read, indexed, asked, opened, cited and listed by qa itself, nothing in any file runs or fetches anything."""

@@ -48,6 +48,7 @@ def test_a_small_file_starts_no_process() -> None:
         assert reader._worker is None
 
 
+@pytest.mark.slow
 def test_what_takes_too_long_is_stopped(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its reason says so, and the next file is read."""
     monkeypatch.setattr(reading, "SECONDS", 1)
@@ -73,6 +74,7 @@ def test_what_is_not_read_in_any_time_is_stopped(reader: Reader, monkeypatch: py
         reader.read("slow.txt", SLOW, 1_000)
 
 
+@pytest.mark.slow
 def test_a_parser_that_breaks_down_takes_nothing_with_it(reader: Reader) -> None:
     """Even one that ends its process: the file is listed, and the next one is read."""
     reader.read("first.txt", b"Kenya.", 1_000)
