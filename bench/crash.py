@@ -35,6 +35,7 @@ from typing import Any
 
 from tqdm.std import tqdm
 
+from bench import verdict
 from bench.toys import QUESTIONS, STATES, brief, write
 
 KILL_BEFORE, KILL_HALFWAY, KILL_AFTER, FAIL_ONCE, FAIL_ON, LOG = 1, 2, 3, 4, 5, 6
@@ -364,13 +365,8 @@ def main() -> None:
     if given.inside is None:
         began = time.perf_counter()
         result = run(given.kills, given.faults, given.disks, given.seed)
-        for what, count in sorted(result["counts"].items()):
-            print(f"{what:40}{count:>8}")
-        print(f"{'lost, wrong or left over':40}{len(result['wrong']):>8}")
-        for line in result["wrong"][:20]:
-            print(f"  {line}")
-        print(f"{'seconds':40}{time.perf_counter() - began:8.0f}")
-        sys.exit(1 if result["wrong"] else 0)
+        counts = {**dict(sorted(result["counts"].items())), "seconds": round(time.perf_counter() - began)}
+        verdict.end({**result, "counts": counts}, "lost, wrong or left over")
     if given.disks:
         (given.inside / "index").mkdir()
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(given.inside / "index")], check=True)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from bench import verdict
 from bench.toys import QUESTIONS, STATES, WordEncoder, write
 
 ASKED = 50  # one damage in so many is followed by questions
@@ -105,13 +105,8 @@ def main() -> None:
     given = parser.parse_args()
     began = time.perf_counter()
     result = run(given.flips, given.truncations, given.seed)
-    for what, count in sorted(result["counts"].items()):
-        print(f"{what:40}{count:>8}")
-    print(f"{'not found':40}{len(result['wrong']):>8}")
-    for line in result["wrong"][:20]:
-        print(f"  {line}")
-    print(f"{'seconds':40}{time.perf_counter() - began:8.0f}")
-    sys.exit(1 if result["wrong"] else 0)
+    counts = {**dict(sorted(result["counts"].items())), "seconds": round(time.perf_counter() - began)}
+    verdict.end({**result, "counts": counts}, "not found")
 
 
 if __name__ == "__main__":

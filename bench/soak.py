@@ -26,6 +26,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from bench import verdict
 from bench.toys import QUESTIONS, STATES, brief, write
 
 PROCESSES, THREADS = 4, 2
@@ -247,14 +248,9 @@ def main() -> None:
         serve(given.page[0], port=int(given.page[1]))
     else:
         result = run(given.seconds, page=not given.no_page)
-        for what, count in result["counts"].items():
-            print(f"{what:50}{count:>10}")
         for who, (early, files, late, files_late) in result["memory"].items():
             print(f"{who:30}{early:>6} MB, {files:>3} files; at the end {late:>6} MB, {files_late:>3} files")
-        print(f"{'failed, wrong or grown':50}{len(result['wrong']):>10}")
-        for line in result["wrong"][:20]:
-            print(f"  {line}")
-        sys.exit(1 if result["wrong"] else 0)
+        verdict.end(result, "failed, wrong or grown")
 
 
 if __name__ == "__main__":

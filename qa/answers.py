@@ -153,8 +153,7 @@ def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until
         hits = tuple(sorted(hits, key=lambda hit: hit.date or "", reverse=True))  # stable: equal dates by score
     return Answer(question.encode("utf-8", "replace").decode(), confidence >= _ANSWERED, round(confidence, 3),
                   first.isoformat() if first else None, last.isoformat() if last else None,
-                  opened.manifest.generation, hits, left_out, phrase,
-                  opened.warning)
+                  opened.manifest.generation, hits, left_out, phrase, opened.warning)
 
 
 def _within(index: Index, text: str, understood: Understood, file: str | None, k: int) -> tuple[Asked, Ranking] | None:

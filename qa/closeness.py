@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qa.encoder import Encoder, LightEncoder, Units, Vectors
+from qa.encoder import Encoder, LightEncoder, Units, Vectors, unit
 from qa.passages import Passage
 from qa.sentences import spans
 from qa.store import Rows, Store
@@ -157,7 +156,7 @@ class Meter:
         texts = [passage.text[start:end] for passage, own in zip(passages, spans, strict=True) for start, end in own]
         light = self.encoder if isinstance(self.encoder, LightEncoder) else None
         units = light.units(texts) if light else []
-        vectors = _unit([one.total for one in units]) if light and units else None
+        vectors = unit(np.stack([one.total for one in units])) if units else None
         cursor = 0
         for row, own in zip(fresh, spans, strict=True):
             part = slice(cursor, cursor + len(own))
@@ -169,12 +168,6 @@ class Meter:
             known.clear()
         known.update(found)
         return [found[row] for row in rows.tolist()]
-
-
-def _unit(rows: Sequence[Vectors]) -> Vectors:
-    """Rows of length one."""
-    stacked = np.stack(rows)
-    return np.asarray(stacked / np.maximum(np.linalg.norm(stacked, axis=1, keepdims=True), _TINY), np.float32)
 
 
 def sentence_spans(passage: Passage) -> tuple[tuple[int, int], ...]:

@@ -65,7 +65,7 @@ class LightEncoder(Encoder, Protocol):
         """The inner products of vectors with those of tokens, float32 (len(vectors), len(tokens))."""
 
 
-def _unit(rows: Vectors) -> Vectors:
+def unit(rows: Vectors) -> Vectors:
     """Rows of length one; a row of zeros (text without a known token) stays zero and is close to nothing."""
     lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
     return np.asarray(rows / np.maximum(lengths, 1e-12), dtype=np.float32)
@@ -121,7 +121,7 @@ class StaticEncoder:
             if len(ids):
                 # the mean's division is left out: the vector is scaled to length one anyway
                 vectors[row] = counts.astype(np.float32) @ self.token_vectors(ids)
-        return _unit(vectors)
+        return unit(vectors)
 
     def encode_question(self, text: str) -> Vectors:
         """A unit float32 vector, (dimension,)."""

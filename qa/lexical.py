@@ -18,7 +18,7 @@ K1, B = 1.2, 0.75       # anything from 0.6 to 1.5, and from 0.6 to 0.9, is as g
 TERMS_A_QUESTION = 128  # the rarest are kept: a pasted article is a slow question and no better one
 
 _COUNT = "count.json"   # of texts; the other files are missing where no text has a word
-_TERMS = "terms.sqlite"  # number and frequency of each term: a question looks up a few, so none need be in memory
+_TERMS = "terms.sqlite"  # the number of each term: a question looks up a few, so none need be in memory
 # bm25s' matrix of weights by term, in compressed columns: of term n the texts rows[lists[n] : lists[n + 1]], ascending,
 # and what each gets for it. Mapped, never read whole.
 _WEIGHTS, _ROWS, _LISTS = "weights.npy", "rows.npy", "lists.npy"
@@ -56,6 +56,11 @@ def build(folder: Path, texts: Iterable[str]) -> None:
             database.close()
 
 
+def unchanging(database: Path) -> sqlite3.Connection:
+    """Opens a database for reading that never changes, so that no lock is taken and a read-only disk will do."""
+    return sqlite3.connect(f"{database.resolve().as_uri()}?immutable=1", uri=True, check_same_thread=False)
+
+
 class Lexical:
     """A word index opened for reading; its arrays are mapped. Usable from several threads.
 
@@ -70,8 +75,7 @@ class Lexical:
         self.count = int(json.loads((folder / _COUNT).read_text("utf-8")))
         self._terms: sqlite3.Connection | None = None
         if (folder / _TERMS).exists():
-            self._terms = sqlite3.connect(f"{(folder / _TERMS).resolve().as_uri()}?immutable=1", uri=True,
-                                          check_same_thread=False)
+            self._terms = unchanging(folder / _TERMS)
             self._weights, self._rows, self._lists = (
                 np.load(folder / name, mmap_mode="r") for name in (_WEIGHTS, _ROWS, _LISTS))
 
@@ -83,9 +87,11 @@ class Lexical:
     def _numbers(self, terms: Sequence[str]) -> dict[str, int]:
         """The number of each term that some text holds."""
         found: dict[str, int] = {}
-        for begin in range(0, len(terms) if self._terms else 0, 500):
+        if self._terms is None:
+            return found
+        for begin in range(0, len(terms), 500):
             part = terms[begin : begin + 500]
-            found.update(self._terms.execute(  # type: ignore[union-attr]
+            found.update(self._terms.execute(
                 f"SELECT term, number FROM terms WHERE term IN ({','.join('?' * len(part))})", part))
         return found
 

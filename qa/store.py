@@ -19,7 +19,7 @@ from qa.articles import Article, Found
 from qa.dates import Dated, Section, bounds
 from qa.encoder import Vectors
 from qa.errors import IndexDamaged, IndexProblem
-from qa.lexical import Lexical
+from qa.lexical import Lexical, unchanging
 from qa.lexical import build as build_lexical
 from qa.passages import Passage
 
@@ -189,9 +189,7 @@ class Store:
         """Opens the files of `folder`. Raises IndexDamaged when one of them cannot be read."""
         self._undated: Rows | None = None
         try:
-            # immutable: the files of a generation never change, so no lock is taken and a read-only disk will do
-            self._database = sqlite3.connect(f"{(folder / DATABASE).resolve().as_uri()}?immutable=1", uri=True,
-                                             check_same_thread=False)
+            self._database = unchanging(folder / DATABASE)
             self._vectors: Any = _read_vectors(folder / VECTORS)
             self.lexical = Lexical(folder / WORDS)
             self.count = int(self._database.execute("SELECT count(*) FROM passages").fetchone()[0])

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 DESKTOP = {"width": 1280, "height": 900}
@@ -53,3 +54,14 @@ class Reader:
         self.tab.press(BOX, "Enter")
         self.tab.locator(f'#qa-answer[data-question="{question}"]').wait_for()
         return self.tab
+
+
+def watched(browser: Browser, url: str, request: pytest.FixtureRequest) -> Iterator[Reader]:
+    """What a fixture gives: a reader with the language, the screen and the scheme of the test's parameter, who met no
+    error and no foreign request."""
+    locale, size, scheme = getattr(request, "param", ("fr-FR", DESKTOP, "light"))
+    one = Reader(browser, url, locale, size, scheme)
+    yield one
+    one.context.close()
+    assert one.errors == []
+    assert one.foreign == []

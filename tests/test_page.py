@@ -17,7 +17,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 from hypothesis import given
 from hypothesis import strategies as st
-from page_reader import BOX, DESKTOP, TELEPHONE, Reader, chromium
+from page_reader import BOX, DESKTOP, TELEPHONE, Reader, chromium, watched
 from page_toys import HOSTILE, HOSTILE_FILE, SUMMIT, Toys, hit
 from playwright.sync_api import Browser, expect
 
@@ -53,12 +53,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def reader(browser: Browser, url: str, request: pytest.FixtureRequest) -> Iterator[Reader]:
     """A reader with the language, the screen and the scheme given as the test's parameter."""
-    locale, size, scheme = getattr(request, "param", ("fr-FR", DESKTOP, "light"))
-    one = Reader(browser, url, locale, size, scheme)
-    yield one
-    one.context.close()
-    assert one.errors == []
-    assert one.foreign == []
+    yield from watched(browser, url, request)
 
 
 # --- asking -------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from page_reader import BOX, DESKTOP, NARROW, Reader, chromium
+from page_reader import BOX, DESKTOP, NARROW, Reader, chromium, watched
 from page_toys import LONG_TITLE, Toys
 from playwright.sync_api import Browser, Page, expect
 
@@ -43,12 +43,7 @@ def url(browser: Browser, toys: Toys, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture
 def reader(browser: Browser, url: str, request: pytest.FixtureRequest) -> Iterator[Reader]:
     """A reader with the language, the screen and the scheme given as the test's parameter."""
-    locale, size, scheme = getattr(request, "param", ("fr-FR", DESKTOP, "light"))
-    one = Reader(browser, url, locale, size, scheme)
-    yield one
-    one.context.close()
-    assert one.errors == []
-    assert one.foreign == []
+    yield from watched(browser, url, request)
 
 
 def visit(reader: Reader) -> Iterator[tuple[str, Page]]:
