@@ -13,7 +13,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from qa import dates
+from qa import dating
+from qa.dates import Section
 
 PAGES = Path(__file__).parent.parent / "tests" / "dates" / "pages.jsonl"
 TODAY = datetime.date(2026, 11, 21)  # the day after which nothing in the collection can have been published
@@ -29,20 +30,20 @@ def pages(path: Path = PAGES) -> list[dict[str, object]]:
         return [json.loads(line) for line in lines]
 
 
-def read(page: dict[str, object]) -> tuple[str, list[dates.Section]]:
+def read(page: dict[str, object]) -> tuple[str, list[Section]]:
     """The text of a page and its dated sections, as a rebuild reads them."""
     source, file, language = str(page["text"]), str(page["file"]), str(page["language"])
     metadata = None
     if file.endswith(".html"):
         import lxml.html
 
-        metadata = dates.metadata_date(source, language=language, today=TODAY)
+        metadata = dating.metadata_date(source, language=language, today=TODAY)
         source = lxml.html.document_fromstring(source).find("body").text_content()
     elif file.endswith(".md"):
         front = re.match(r"(---|\+\+\+)\n(.*?)\n\1\n", source, re.S)
         fields = dict(re.findall(r"^([^\n:=]+?)\s*[:=]\s*(.*)$", front[2], re.M)) if front else {}
-        metadata = dates.front_matter_date(fields, language=language, today=TODAY)
-    return source, dates.sections(source, language=language, file=file, metadata=metadata, today=TODAY)
+        metadata = dating.front_matter_date(fields, language=language, today=TODAY)
+    return source, dating.sections(source, language=language, file=file, metadata=metadata, today=TODAY)
 
 
 def outcome(page: dict[str, object]) -> str:

@@ -10,7 +10,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from qa import dates
+from qa.dates import Dated, Section
 from qa.errors import Unreadable, UsageError
 from qa.furniture import Span, ends_as_sentence, furniture, lines, runs
 
@@ -31,11 +31,11 @@ class Article:
     text: str               # offsets everywhere count characters of this text
     title: str | None
     language: str           # ISO 639-1; "und" when the text is too short to tell
-    sections: tuple[dates.Section, ...]  # tile the text: which date holds where
+    sections: tuple[Section, ...]  # tile the text: which date holds where
     furniture: tuple[Span, ...]  # sorted, disjoint: lines of the page that are not the article
 
     @property
-    def published(self) -> dates.Dated | None:
+    def published(self) -> Dated | None:
         """The first date the article gives; None when it gives none."""
         return next((section.published for section in self.sections if section.published), None)
 
@@ -121,8 +121,10 @@ def read_bytes(folder: str | os.PathLike[str], file: str) -> bytes:
 
 def article(file: str, data: bytes) -> Article:
     """Reads the bytes of one file as an article. Raises Unreadable with the reason."""
+    from qa import dating  # compiles a hundred patterns, and questions never need them
+
     kind = SUFFIXES[Path(file).suffix.lower()]
-    metadata: dates.Dated | None = None
+    metadata: Dated | None = None
     title: str | None = None
     skipped: tuple[Span, ...] = ()
     if kind == "html":
@@ -136,11 +138,11 @@ def article(file: str, data: bytes) -> Article:
         if end:
             skipped = ((0, end),)
             title = fields.get("title") or fields.get("titre")
-            metadata = dates.front_matter_date(fields, language=fields.get("lang", ""))
+            metadata = dating.front_matter_date(fields, language=fields.get("lang", ""))
         title = title or _markdown_heading(text, end)
     marked = furniture(text, skipped)
     language = _language(_without(text, marked) or text)
-    sections = tuple(dates.sections(text, language=language, file=file, metadata=metadata))
+    sections = tuple(dating.sections(text, language=language, file=file, metadata=metadata))
     marked = _with_datelines(text, marked, sections)
     title = _clean(title) or heading(text, marked, 0, len(text))
     return Article(file, text, title, language, sections, _with_fragments(text, marked, sections, title))
@@ -219,16 +221,18 @@ def _checked(text: str) -> str:
 _DECLARED = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.IGNORECASE)
 
 
-def _html(data: bytes) -> tuple[str, str | None, dates.Dated | None]:
+def _html(data: bytes) -> tuple[str, str | None, Dated | None]:
     """Main text, title and date of a page. Raises Unreadable when it has no text to read."""
     from trafilatura import bare_extraction  # takes a second to import, and only HTML needs it
+
+    from qa import dating
 
     match = _DECLARED.search(data[:4_096])
     page = decode(data, match.group(1).decode("ascii") if match else None)
     try:
         document = bare_extraction(page, with_metadata=True, include_comments=False, include_tables=True,
                                    favor_recall=True)
-        published = dates.metadata_date(page)
+        published = dating.metadata_date(page)
     except Exception as error:  # the parsers below raise whatever they like over a broken page
         raise Unreadable(f"this page cannot be read ({type(error).__name__})") from error
     text = str(getattr(document, "text", None) or "")
@@ -303,7 +307,7 @@ def _language(text: str) -> str:
 # --- sections --------------------------------------------------------------------------------------------------
 
 
-def _with_datelines(text: str, marked: tuple[Span, ...], sections: tuple[dates.Section, ...]) -> tuple[Span, ...]:
+def _with_datelines(text: str, marked: tuple[Span, ...], sections: tuple[Section, ...]) -> tuple[Span, ...]:
     """Adds the short lines a date was read from: a dateline answers nothing, and each hit shows it anyway."""
     added = set(marked)
     for section in sections:
@@ -318,7 +322,7 @@ def _with_datelines(text: str, marked: tuple[Span, ...], sections: tuple[dates.S
     return tuple(sorted(added))
 
 
-def _with_fragments(text: str, marked: tuple[Span, ...], sections: tuple[dates.Section, ...],
+def _with_fragments(text: str, marked: tuple[Span, ...], sections: tuple[Section, ...],
                     title: str | None) -> tuple[Span, ...]:
     """Adds what stands by itself between furniture without a sentence in it: the name of a section, «Réagir (0)».
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qa import dates
+from qa import dates, dating
 from qa.dates import Dated, Section
 from qa.errors import UsageError
 
@@ -40,7 +40,7 @@ def _bench() -> ModuleType:
 
 
 def _read(text: str, *, language: str = "en", file: str = "page.txt", metadata: Dated | None = None) -> list[Section]:
-    return dates.sections(text, language=language, file=file, metadata=metadata, today=TODAY)
+    return dating.sections(text, language=language, file=file, metadata=metadata, today=TODAY)
 
 
 def _only(text: str, language: str = "en", file: str = "page.txt") -> str | None:
@@ -261,7 +261,7 @@ def test_a_signature_at_the_end_dates_the_text() -> None:
 def test_front_matter_is_found_again_in_the_text() -> None:
     """The evidence of a date of the front matter is given its place when that stands in the text."""
     text = f"---\ntitle: Ferry\ndate: 2021-05-03\nlastmod: 2022-01-01\n---\n\n{PROSE}"
-    metadata = dates.front_matter_date({"title": "Ferry", "date": "2021-05-03", "lastmod": "2022-01-01"}, today=TODAY)
+    metadata = dating.front_matter_date({"title": "Ferry", "date": "2021-05-03", "lastmod": "2022-01-01"}, today=TODAY)
     (section,) = _read(text, file="page.md", metadata=metadata)
     assert section.published == Dated("2021-05-03", "front matter", "2021-05-03", text.index("2021-05-03"))
 
@@ -288,7 +288,7 @@ def test_front_matter_is_found_again_in_the_text() -> None:
 )
 def test_front_matter(fields: dict[str, object], date: str | None) -> None:
     """Fields are known by many names; a date of revision is not one of publication."""
-    found = dates.front_matter_date(fields, today=TODAY)
+    found = dating.front_matter_date(fields, today=TODAY)
     assert (found.date if found else None) == date
     assert found is None or (found.source, found.start) == ("front matter", None)
 
@@ -324,7 +324,7 @@ def test_metadata_of_a_page(html: str, date: str | None) -> None:
     page = f"<html><head><title>Ferry</title></head><body>{html}</body></html>" if len(html) > 1 else html
     sources = [page, page.encode()] + ([lxml.html.document_fromstring(page)] if len(html) > 1 else [])
     for source in sources:
-        found = dates.metadata_date(source, language="en", today=TODAY)
+        found = dating.metadata_date(source, language="en", today=TODAY)
         assert (found.date if found else None) == date
         assert found is None or (found.source, found.start) == ("metadata", None)
 
@@ -396,7 +396,7 @@ TEXTS = st.text(max_size=300) | st.lists(FRAGMENTS | st.text(max_size=6), max_si
 )
 def test_sections_tile_any_text_and_quote_it_exactly(text: str, language: str, file: str) -> None:
     """Nothing raises; sections tile the text; evidence is the text's own characters; each date can be bounded."""
-    found = dates.sections(text, language=language, file=file, today=TODAY)
+    found = dating.sections(text, language=language, file=file, today=TODAY)
     assert found[0].start == 0
     assert found[-1].end == len(text)
     assert all(one.end == other.start for one, other in pairwise(found))
@@ -416,5 +416,5 @@ def test_sections_tile_any_text_and_quote_it_exactly(text: str, language: str, f
 @given(st.text(max_size=200) | st.binary(max_size=200), st.text(max_size=60))
 def test_no_page_and_no_file_name_raises(html: str | bytes, file: str) -> None:
     """Whatever a page or a name holds, it has a date or it has none."""
-    for found in (dates.metadata_date(html, today=TODAY), dates.file_name_date(file, today=TODAY)):
+    for found in (dating.metadata_date(html, today=TODAY), dating.file_name_date(file, today=TODAY)):
         assert found is None or dates.bounds(found.date)

@@ -30,7 +30,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import qa
-from qa import dates, evaluation, generations
+from qa import dates, dating, evaluation, generations
 from qa.articles import article
 from qa.dates import parse_bound
 from qa.errors import Unreadable, UsageError
@@ -198,7 +198,7 @@ def test_any_text_is_a_date_or_a_line(text: str | Times, end: bool) -> None:
         except UsageError as error:
             is_one_line(error)
         clean = text.encode("utf-8", "replace").decode()
-        for found in (dates.metadata_date(clean), dates.front_matter_date({"date": clean})):
+        for found in (dating.metadata_date(clean), dating.front_matter_date({"date": clean})):
             assert found is None or dates.bounds(found.date)
 
 
