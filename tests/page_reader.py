@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 DESKTOP = {"width": 1280, "height": 900}
 TELEPHONE = {"width": 390, "height": 844}
 NARROW = {"width": 360, "height": 740}
+PATIENCE = 60_000  # milliseconds: only a test that fails waits so long, and a busy machine may need some of it
 BOX = "#qa-question input, #qa-question textarea"
+
+expect.set_options(timeout=PATIENCE)
 
 
 @contextlib.contextmanager
@@ -33,7 +36,7 @@ class Reader:
         self.context = browser.new_context(locale=locale, viewport=size, color_scheme=scheme,  # type: ignore[arg-type]
                                            permissions=["clipboard-read", "clipboard-write"], **more)
         self.tab: Page = self.context.new_page()
-        self.tab.set_default_timeout(15_000)
+        self.tab.set_default_timeout(PATIENCE)
         self.errors: list[str] = []
         self.foreign: list[str] = []
         self.tab.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)

@@ -196,7 +196,7 @@ def test_a_question_in_bytes_that_are_no_text_does_not_fail(desk: Path) -> None:
         capture_output=True,
         env=ENVIRONMENT,
         check=False,
-        timeout=60,
+        timeout=600,
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert json.loads(done.stdout)["hits"][0]["file"] == "2021/harbour.md"

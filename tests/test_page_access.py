@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from page_reader import BOX, DESKTOP, NARROW, Reader, chromium, watched
-from page_toys import LONG_TITLE, Toys
+from page_toys import LONG_TITLE, Record, Toys
 from playwright.sync_api import Browser, Page, expect
 
+from qa.build import Progress
 from qa.page.frame import launch, page
 
 AXE = Path(__file__).parent.parent / "node_modules" / "axe-core" / "axe.min.js"
@@ -180,6 +182,46 @@ def test_the_keyboard_alone_does_everything(reader: Reader) -> None:
     tab.keyboard.press("Tab")
     tab.keyboard.press("Enter")
     expect(tab.locator(".qa-why dl").first).to_be_visible()
+
+
+def test_the_focus_outlives_what_is_drawn_anew(browser: Browser) -> None:
+    """A rebuild or an answer that takes the focused button away leaves the focus on its like, or on what was said."""
+    toys, gate = Toys(), threading.Event()
+
+    def status() -> Record:
+        state = toys.status()
+        state.fields["articles"] += toys.rebuilds  # the panel changes with each build
+        return state
+
+    def rebuild(progress: Any) -> None:
+        progress(Progress("reading", 0, 1, "un.txt"))
+        gate.wait(30)
+        toys.rebuilds += 1
+
+    blocks = page(toys.ask, status, article=toys.article, rebuild=rebuild, articles=lambda: "no-such-folder")
+    one = Reader(browser, launch(blocks, port=0), "en-GB", DESKTOP, "light")
+    try:
+        tab = one.open()
+        tab.locator("#qa-folder summary").first.press("Enter")
+        again = tab.locator("#qa-folder [data-do=mend]")
+        gate.set()
+        again.press("Enter")
+        expect(tab.locator("#qa-folder summary").first).to_contain_text("4 articles")
+        expect(again).to_be_focused()
+        gate.clear()
+        again.press("Enter")
+        tab.locator("[data-do=cancel]").focus()
+        gate.set()
+        expect(tab.locator("#qa-mending [data-state=rebuilt] p")).to_be_focused()
+        tab.goto(one.url + "?q=Where&file=*.txt")
+        tab.locator(".qa-chip button").press("Enter")
+        expect(tab.locator(".qa-chip")).to_have_count(0)
+        expect(tab.locator("h2.qa-count")).to_be_focused()
+    finally:
+        gate.set()
+        one.context.close()
+        blocks.close()
+    assert one.errors == []
 
 
 @pytest.mark.parametrize("reader", [("fr-FR", NARROW, "light")], indirect=True)

@@ -87,6 +87,6 @@ def test_make_run_opens_the_page_over_a_folder_of_ones_own(tmp_path: Path) -> No
         assert "gradio" in page_of(process, port)
     finally:
         os.killpg(process.pid, signal.SIGINT)
-        output, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=600)
     assert "1 article " in output
     assert "empty.txt: empty" in output

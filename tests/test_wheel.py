@@ -76,4 +76,4 @@ def test_the_installed_page_opens(installed: dict[str, str], empty: Path) -> Non
         assert "gradio" in page_of(server, port)
     finally:
         server.send_signal(signal.SIGINT)
-        server.communicate(timeout=30)
+        server.communicate(timeout=600)

@@ -35,7 +35,7 @@ def building(done: int, total: int, file: str, language: str) -> str:
 
 def built(key: str, language: str) -> str:
     """The end of a rebuild: "rebuilt" or "cancelled"."""
-    said = tag("p", WORDS[language][key], role="status")
+    said = tag("p", WORDS[language][key], role="status", tabindex="-1")
     return tag("section", tag("div", said, class_="qa-state"), data_state=key, dir=direction(language))
 
 

@@ -308,12 +308,32 @@
     }
   };
 
-  // Each step of a rebuild is a new piece of HTML: the button that had the focus is found again, and only the
-  // beginning and the end are spoken.
+  // A block drawn anew takes the element with the focus away. Whoever had it there gets it back on the one element
+  // that does the same, else on the heading of what stands there now.
+  let held = null; // selects what has, or last had, the focus
+  const hold = (target) => {
+    if (target.dataset?.do) return `[data-do="${target.dataset.do}"]`;
+    return target.dataset?.choose ? "[data-choose]" : target.localName;
+  };
+  document.addEventListener("focusin", (event) => (held = { root: event.target.closest(".qa-block"), by: hold(event.target) }));
+  document.addEventListener("pointerdown", () => (held = null), true); // followed by focusin, if it is on something
+  const keepFocus = (root) => {
+    if (document.activeElement !== document.body || held?.root !== root) return;
+    const like = root.querySelectorAll(held.by);
+    (like.length === 1 ? like[0] : root.querySelector("[tabindex='-1']"))?.focus({ preventScroll: true });
+  };
+
+  // The folder stays as the reader left it, open or shut.
+  let unfolded = null;
+  const folder = (place) => {
+    const panel = place.querySelector(".qa-folder");
+    if (panel && unfolded !== null) panel.open = unfolded;
+  };
+
+  // Of a rebuild only the beginning and the end are spoken.
   let step = "";
   const mending = (place) => {
     const now = [...place.querySelectorAll("[data-state]")].map((one) => one.dataset.state).join(" ");
-    if (document.activeElement === document.body) place.querySelector("[data-do=cancel]")?.focus({ preventScroll: true });
     if (now && now !== step)
       say([...place.querySelectorAll("[role=status], [role=alert] h2, [data-state=building] h2")].map((one) => one.textContent).join(" "));
     if (now && !step) place.scrollIntoView({ block: "nearest" });
@@ -338,7 +358,14 @@
       if (name === "article") opened(root);
       if (name === "examples") showHistory();
       if (name === "mending") mending(root);
+      if (name === "folder") folder(root);
+      keepFocus(root);
     });
+    if (name === "folder")
+      root.addEventListener("click", (event) => {
+        const panel = event.target.closest(".qa-folder > summary")?.parentElement;
+        if (panel) unfolded = !panel.open; // it opens, or shuts, after the click
+      });
     if (name === "examples") showHistory();
     if (name === "narrow") unfold(window.qaAddress().slice(1, 4).some(Boolean));
   };
