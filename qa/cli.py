@@ -19,6 +19,8 @@ if TYPE_CHECKING:  # each command imports what it uses when it runs: `qa --help`
 
 DONE, NO_ANSWER, WRONG_USAGE, BAD_INDEX, SOME_UNREADABLE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
+_TURN = 0.001  # seconds after which a thread that imports lets those that compare checksums go on: usually 0.005
+
 _BOLD, _DIM, _MARK, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[30;43m", "\x1b[0m"
 
 
@@ -126,6 +128,10 @@ def _rebuild(given: argparse.Namespace) -> int:
 
 
 def _ask(given: argparse.Namespace) -> int:
+    from qa import generations
+
+    sys.setswitchinterval(_TURN)
+    generations.begin(given.index)
     from qa.answers import ask
 
     answer = ask(given.question, k=given.limit, since=given.since, until=given.until, file=given.file,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import os
 import re
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -55,6 +57,8 @@ class Units:
 class LightEncoder(Encoder, Protocol):
     """An encoder so quick that a question can be compared with every sentence and word of hundreds of passages."""
 
+    vocabulary: int     # how many tokens it knows
+
     def units(self, texts: Sequence[str]) -> list[Units]:
         """The units of each text; a text without any known token has one that matters nothing."""
 
@@ -88,13 +92,15 @@ class StaticEncoder:
     def __init__(self, folder: str | os.PathLike[str], name: str | None = None) -> None:
         """Reads a sentence-transformers folder of one StaticEmbedding. Raises ModelError."""
         from safetensors import SafetensorError
-        from safetensors.numpy import load_file
         from tokenizers import Tokenizer
 
         where = Path(folder)
         try:
-            self._tokenizer = Tokenizer.from_file(str(where / "tokenizer.json"))
-            stored = load_file(where / "model.safetensors")
+            with ThreadPoolExecutor(1) as beside:  # the tokenizer's vocabulary takes four times as long
+                fingerprint = beside.submit(folder_fingerprint, where)
+                self._tokenizer = Tokenizer.from_file(str(where / "tokenizer.json"))
+                stored = _mapped(where / "model.safetensors")
+            self.fingerprint = fingerprint.result()
         except (OSError, SafetensorError) as error:
             raise ModelError(f"The model in {where} cannot be read ({error}). Install qa again, or name another"
                              " model: qa rebuild --model NAME_OR_PATH") from error
@@ -110,8 +116,8 @@ class StaticEncoder:
         self._scales = stored.get("weights")
         self._alone = np.full(len(stored.get("mapping", rows)), _UNSEEN, np.int8)
         self.name = name or str(where)
-        self.fingerprint = folder_fingerprint(where)
         self.dimension = int(self._rows.shape[1])
+        self.vocabulary = len(self._alone)
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Unit float32 rows, (len(texts), dimension)."""
@@ -228,9 +234,40 @@ def folder_fingerprint(folder: Path) -> str:
         relative = path.relative_to(folder)
         if path.is_file() and path.suffix != ".md" and not any(part.startswith(".") for part in relative.parts):
             digest.update(relative.as_posix().encode())
-            with path.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
+            digest.update(_sha256(path))
     return digest.hexdigest()
+
+
+def _sha256(path: Path) -> bytes:
+    """In one piece, for which the interpreter's lock is let go once."""
+    with path.open("rb") as stream:
+        if os.fstat(stream.fileno()).st_size == 0:
+            return hashlib.sha256().digest()
+        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return hashlib.sha256(data).digest()
+
+
+# What safetensors calls the kinds of numbers that numpy has too.
+_KINDS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1"}
+
+
+def _mapped(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of a safetensors file by their names, where they lie: the library would copy them, which takes
+    longer than answering a question. Raises OSError or SafetensorError."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy"):
+        pass  # it checks that the file is whole and that no two arrays overlap
+    with path.open("rb") as stream:
+        size = int.from_bytes(stream.read(8), "little")
+        head = json.loads(stream.read(size))
+    data = np.memmap(path, np.uint8, "r", offset=8 + size).view(np.ndarray)
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, about in head.items():
+        if name != "__metadata__" and about["dtype"] in _KINDS:
+            start, end = about["data_offsets"]
+            arrays[name] = data[start:end].view(_KINDS[about["dtype"]]).reshape(about["shape"])
+    return arrays
 
 
 def _is_static(folder: Path) -> bool:

@@ -13,19 +13,23 @@ found whole.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qa.background import Background
+from qa.cores import spread
 from qa.errors import IndexDamaged, IndexMismatch, IndexMissing, IndexProblem
 from qa.recipe import FORMAT, Recipe
-from qa.store import MANIFEST
+
+if TYPE_CHECKING:  # begun before numpy is imported, see `begin`
+    from qa.background import Background
 
 # Every file beside the generations is named here and nowhere else.
 CURRENT = "CURRENT"  # {"generation": number, "manifest": its checksum, "sha256": of these two}
@@ -34,6 +38,9 @@ PARTS = "parts"
 LOCK = "lock"
 BUILDING = "building"  # in GENERATIONS: a generation not yet complete
 LEAVING = "leaving"    # in GENERATIONS: a generation that is being removed
+MANIFEST = "manifest.json"  # in each generation: its other files are named in qa/store.py
+
+_BLOCK = 2_000_000  # bytes read at once: a thread waits for the interpreter's lock after each
 
 _FIRST_LINE = re.compile(rb'\{"sha256": "([0-9a-f]{64})",\n')  # of a manifest: the checksum of all that follows it
 
@@ -137,6 +144,31 @@ def read_manifest(folder: Path, where: Path) -> tuple[Manifest, str]:
         raise IndexDamaged(f"{path}: changed since it was written") from error
 
 
+def begin(index: str | os.PathLike[str]) -> None:
+    """Begins what the next call of `whole` for this index waits for, while the caller imports what it needs besides:
+    comparing files with their checksums needs no interpreter."""
+    _begun[os.path.abspath(index)] = _Begun(Path(index))
+
+
+class _Begun(threading.Thread):
+    """Looks for a whole generation; keeps no interrupted command from ending."""
+
+    def __init__(self, where: Path) -> None:
+        super().__init__(daemon=True)
+        self.where = where
+        self.pointer: bytes | None = None
+        self.found: Whole | None = None
+        self.start()
+
+    def run(self) -> None:
+        self.pointer = current(self.where)
+        with contextlib.suppress(Exception):  # whoever asks next meets it again, and can tell
+            self.found = _found(self.where)
+
+
+_begun: dict[str, _Begun] = {}
+
+
 def whole(index: str | os.PathLike[str]) -> Whole:
     """The current generation when each of its files is as it was written, else the newest other one of which that
     is true, with a warning. Every file is compared with its checksum.
@@ -144,7 +176,15 @@ def whole(index: str | os.PathLike[str]) -> Whole:
     Raises IndexMissing, IndexMismatch (of the current generation: one before it is then no substitute), or
     IndexDamaged when no generation is whole.
     """
-    where = Path(index)
+    begun = _begun.pop(os.path.abspath(index), None)
+    if begun is not None:
+        begun.join()
+        if begun.found is not None and begun.pointer == current(index):
+            return begun.found
+    return _found(Path(index))
+
+
+def _found(where: Path) -> Whole:
     while True:
         before = current(where)
         try:
@@ -223,16 +263,25 @@ def _warning(where: Path, manifest: Manifest, problems: list[str]) -> str | None
 
 
 def _damage(folder: Path, manifest: Manifest) -> list[str]:
-    damaged: list[str] = []
-    for name, expected in sorted(manifest.files.items()):
+    def damage(name: str) -> str | None:
+        expected = manifest.files[name]
         try:
             if (folder / name).stat().st_size != expected["size"] or sha256(folder / name) != expected["sha256"]:
-                damaged.append(f"{folder / name}: changed since it was written")
+                return f"{folder / name}: changed since it was written"
         except OSError as error:
-            damaged.append(f"{folder / name}: {error.strerror}")
-    return damaged
+            return f"{folder / name}: {error.strerror}"
+        return None
+
+    largest_first = sorted(manifest.files, key=lambda name: (-int(manifest.files[name]["size"]), name))
+    found = dict(zip(largest_first, spread(damage, largest_first), strict=True))
+    return [line for _, line in sorted(found.items()) if line]
 
 
 def sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    """The SHA-256 of a file, in hexadecimal figures."""
+    digest = hashlib.sha256()
+    block = memoryview(bytearray(min(_BLOCK, path.stat().st_size + 1)))
+    with path.open("rb", buffering=0) as stream:
+        while size := stream.readinto(block):
+            digest.update(block[:size])
+    return digest.hexdigest()

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from qa.cores import spread
 from qa.errors import IndexBusy, IndexMissing, IndexProblem
 from qa.generations import (
     BUILDING,
@@ -20,6 +21,7 @@ from qa.generations import (
     GENERATIONS,
     LEAVING,
     LOCK,
+    MANIFEST,
     Manifest,
     Whole,
     current,
@@ -30,7 +32,7 @@ from qa.generations import (
     read_manifest,
     sha256,
 )
-from qa.store import MANIFEST, writing
+from qa.store import writing
 
 
 @contextlib.contextmanager
@@ -100,8 +102,10 @@ def next_generation(index: str | os.PathLike[str]) -> int:
 
 def checksums(folder: Path) -> dict[str, dict[str, Any]]:
     """{name: size in bytes and SHA-256} of every file below `folder`."""
-    return {path.relative_to(folder).as_posix(): {"size": path.stat().st_size, "sha256": sha256(path)}
-            for path in sorted(folder.rglob("*")) if path.is_file() and path.name != MANIFEST}
+    sizes = {path: path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST}
+    largest_first = sorted(sizes, key=lambda path: (-sizes[path], path))
+    found = dict(zip(largest_first, spread(sha256, largest_first), strict=True))
+    return {path.relative_to(folder).as_posix(): {"size": sizes[path], "sha256": found[path]} for path in sorted(sizes)}
 
 
 def switch(index: str | os.PathLike[str], aside: Path, manifest: Manifest) -> None:

@@ -14,7 +14,7 @@ import pytest
 from conftest import AXES, CountryEncoder, country_model
 
 import qa
-from qa.encoder import Encoder, SentenceTransformerEncoder, StaticEncoder, folder_fingerprint, load
+from qa.encoder import Encoder, SentenceTransformerEncoder, StaticEncoder, _mapped, folder_fingerprint, load
 from qa.errors import ModelError
 from qa.recipe import SHIPPED_FOLDER
 from qa.store import document
@@ -148,6 +148,22 @@ def test_the_shipped_model_is_read_as_sentence_transformers_reads_it() -> None:
         ours.encode_question(texts[1]), theirs.encode_query(texts[1], normalize_embeddings=True), atol=1e-5
     )
     assert (ours.name, ours.dimension) == ("shipped", theirs.get_embedding_dimension())
+
+
+def test_a_file_of_arrays_is_mapped_as_its_library_reads_it(tmp_path: Path) -> None:
+    """Every kind of number and shape comes back equal, and nothing is copied or can be written to."""
+    from safetensors.numpy import load_file, save_file
+
+    kinds = ("<f8", "<f4", "<f2", "<i8", "i1", "u1")
+    arrays = {kind: np.arange(24).reshape(2, 3, 4).astype(kind) for kind in kinds}
+    save_file({**arrays, "empty": np.zeros((0, 5), np.float32)}, tmp_path / "a.safetensors", {"written": "by a test"})
+    ours, theirs = _mapped(tmp_path / "a.safetensors"), load_file(tmp_path / "a.safetensors")
+    assert ours.keys() == theirs.keys()
+    for name, array in theirs.items():
+        assert ours[name].dtype == array.dtype
+        np.testing.assert_array_equal(ours[name], array)
+        assert not ours[name].flags.owndata
+        assert not ours[name].flags.writeable
 
 
 def test_rows_are_unit_float32_and_text_without_a_known_word_is_close_to_nothing(static_model: Path) -> None:

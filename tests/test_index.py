@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import qa
+from qa import generations
 from qa.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing
-from qa.generations import CURRENT, GENERATIONS, LOCK, pointer, verify, whole
+from qa.generations import CURRENT, GENERATIONS, LOCK, MANIFEST, pointer, read_manifest, verify, whole
 from qa.index import open_index
-from qa.store import MANIFEST
 from qa.switching import building, next_generation
 
 
@@ -270,8 +270,8 @@ def test_what_a_killed_build_left_is_cleared(build: Build, folder: Path, index: 
     shutil.copytree(index / GENERATIONS / "000001", index / GENERATIONS / "000002")
     write(index, {f"{GENERATIONS}/leaving/articles.sqlite": "half"})
     assert build(folder).generation == 1
-    assert sorted(path.relative_to(index).as_posix() for path in index.rglob("*") if path.parent.name != "words")[
-        :5] == [CURRENT, GENERATIONS, f"{GENERATIONS}/000001", *sorted(
+    assert sorted(path.relative_to(index).as_posix() for path in index.rglob("*")
+                  if not {"words", "cuts"} & {path.parent.name, path.name})[:5] == [CURRENT, GENERATIONS, f"{GENERATIONS}/000001", *sorted(
             f"{GENERATIONS}/000001/{name}" for name in ("articles.sqlite", "manifest.json"))]
     assert build(folder, full=True).generation == 2
     assert verify(index) == []
@@ -356,3 +356,69 @@ def test_a_first_build_that_was_stopped_before_its_switch_is_no_damage(build: Bu
     assert (index / CURRENT).exists()
     assert verify(index) == []
     assert build(folder).generation == 1
+
+
+# --- a comparison begun beforehand ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def compared(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The files compared with their checksums so far."""
+    names: list[str] = []
+    real = generations.sha256
+
+    def noted(path: Path) -> str:
+        names.append(path.name)
+        return real(path)
+
+    monkeypatch.setattr(generations, "sha256", noted)
+    yield names
+    generations._begun.clear()
+
+
+def test_what_was_begun_is_not_done_again(sound: Path, compared: list[str]) -> None:
+    """Each file is compared once; the next look compares them anew."""
+    generations.begin(sound)
+    found = whole(sound)
+    once = sorted(Path(name).name for name in found.manifest.files)
+    assert sorted(compared) == once
+    assert whole(sound) == found
+    assert sorted(compared) == sorted(2 * once)
+
+
+def test_a_switch_after_the_beginning_is_noticed(two: Path, tmp_path: Path, compared: list[str]) -> None:
+    """What was begun before a rebuild switched does not answer after it."""
+    copy = shutil.copytree(two, tmp_path / "index")
+    now = (copy / CURRENT).read_bytes()
+    before = read_manifest(copy / GENERATIONS / "000001", copy)[1]
+    (copy / CURRENT).write_bytes(pointer(1, before))
+    generations.begin(copy)
+    generations._begun[str(copy)].join()
+    (copy / CURRENT).write_bytes(now)
+    assert whole(copy).manifest.generation == 2
+    assert compared
+
+
+@pytest.mark.usefixtures("compared")
+def test_damage_is_named_alike_however_it_was_begun(sound: Path, tmp_path: Path) -> None:
+    """The message is the same, and every damaged file is named, in the order of their names."""
+    copy = shutil.copytree(sound, tmp_path / "index")
+    names = sorted(whole(copy).manifest.files)
+    for name in names:
+        _last_flipped(copy / GENERATIONS / "000001" / name)
+    with pytest.raises(IndexDamaged) as plain:
+        whole(copy)
+    generations.begin(copy)
+    with pytest.raises(IndexDamaged) as begun:
+        whole(copy)
+    assert begun.value.args == plain.value.args
+    assert begun.value.files == plain.value.files
+    assert [line.partition(":")[0] for line in begun.value.files] == [
+        str(copy / GENERATIONS / "000001" / name) for name in names]
+
+
+def test_an_index_that_is_not_there_is_told_where_it_is_asked(tmp_path: Path) -> None:
+    """Beginning raises nothing."""
+    generations.begin(tmp_path / "none")
+    with pytest.raises(IndexMissing):
+        whole(tmp_path / "none")
