@@ -19,17 +19,17 @@ import numpy as np
 
 import qa
 from bench import corpus, machine
-from qa import answers, closeness, index, lexical, retrieval, store
+from qa import answers, closeness, cuts, index, lexical, retrieval, store
 
 STAGES = {
     "understanding": ((answers, "understand"),),
     "embedding": ((answers, "asked"),),
     "vector search": ((store.Store, "nearest"),),
     "word search": ((lexical.Lexical, "search"),),
-    "sentences": ((closeness.Meter, "cuts"),),
-    "cosines": ((closeness.Meter, "cosines"),),
-    "coverage": ((closeness.Meter, "coverage"),),
-    "interaction": ((closeness.Meter, "interaction"),),
+    "cuts": ((cuts.Cuts, "of"),),
+    "coverage": ((lexical.Lexical, "held"), (closeness.Meter, "_whole_coverage")),
+    "interaction": ((closeness.Meter, "sentences"),),
+    "cosines": ((closeness.Meter, "measures"),),
     "marking": ((answers, "_answering"),),
     "hits": ((answers, "_hits"),),
     "files": ((index.Index, "there"), (index.Index, "changed")),
@@ -79,7 +79,6 @@ def measure(articles: int, questions: list[str], clients: int) -> tuple[list[obj
             bare.append(search(opened, question))
         # the bare searches went through Store.nearest too
         stages.seconds["vector search"] -= sum(bare)
-    opened.meter._cuts.clear()  # so that one client and many find the same
     with ThreadPoolExecutor(clients) as threads:
         began = time.perf_counter()
         many = list(threads.map(lambda question: answer(where, question), questions[10:]))

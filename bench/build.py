@@ -30,6 +30,7 @@ def stages() -> dict[str, tuple[tuple[object, str], ...]]:
     return {
         "reading": ((articles, "scan"), (articles, "read_bytes"), (build, "_read")),
         "splitting": ((reading, "passages"),),
+        "cutting": ((build, "cut"),),
         "embedding": ((build, "_flush"),),
         "words": ((store, "build_lexical"),),
         "background": ((build, "background"),),

@@ -62,7 +62,8 @@ def run(flips: int, truncations: int, seed: int = 0) -> dict[str, Any]:
             qa.rebuild(articles, index=where, encoder=encoder)
             articles.rename(articles.with_name(f"articles{len(answers)}"))  # so that no hit speaks of changed files
             answers.append(_answers(where, encoder))
-        paths = sorted(path for path in where.rglob("*") if path.is_file() and path.name != "lock")
+        paths = sorted(path for path in where.rglob("*") if path.is_file() and path.name != "lock"
+                       and path.stat().st_size)
         for path in paths:
             sound = path.read_bytes()
             cases = [("bit flips", _flipped(sound, place))

@@ -7,8 +7,6 @@ opens and asks in processes of its own, in turns, so that memory and cold starts
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import inspect
 import json
 import lzma
 import os
@@ -29,7 +27,6 @@ SETS = (("piaf-fr", "fr"), ("xquad-en", "en"), ("xquad-es", "es"), ("news-en", "
         ("xquad-es", "en"))   # folder of articles, language of the questions
 MIXTURE = ("qa_laws_canada/fr", "qa_laws_canada/en", "qa_docs/fr", "qa_docs/es", "qa_docs/de", "qa_docs/en",
            "qa_native/ja", "qa_native/zh")
-CANDIDATE = "QA_LEXICAL"   # environment variable: a file to measure beside qa/lexical.py
 K = 100   # rows asked for, as many as retrieval takes from the word side
 
 
@@ -57,43 +54,30 @@ def terms_of(words: list[str]) -> list[str]:
 class Product:
     """qa/lexical.py as it ships."""
 
-    def _module(self) -> Any:
-        import qa.lexical
-
-        return qa.lexical
-
     def build(self, folder: Path, texts: Iterable[str]) -> None:
-        self._module().build(folder, texts)
+        import numpy as np
+
+        from qa.lexical import build
+        from qa.words import tokens
+
+        vocabulary: dict[str, int] = {}
+        numbers = [np.array([vocabulary.setdefault(word, len(vocabulary)) for word in tokens(text)], np.int64)
+                   for text in texts]
+        build(folder, numbers, vocabulary)
 
     def open(self, folder: Path) -> None:
-        self._index = self._module().Lexical(folder)
+        from qa.lexical import Lexical
+
+        self._index = Lexical(folder)
 
     def search(self, words: list[str], k: int, rows: Any = None) -> list[tuple[int, float]]:
         found, scores = self._index.search(words, k, rows)
         return list(zip(found.tolist(), scores.tolist(), strict=True))
 
     def update(self, folder: Path, row: int, text: str, texts: list[str]) -> Path:
-        module = self._module()
         following = folder.with_name(folder.name + "-next")
-        if "before" in inspect.signature(module.build).parameters:   # it can take over the words of other texts
-            module.build(following, [text if place == row else place for place in range(len(texts))],
-                         before=module.Lexical(folder))
-        else:
-            module.build(following, [*texts[:row], text, *texts[row + 1:]])
+        self.build(following, [*texts[:row], text, *texts[row + 1:]])
         return following
-
-
-class Candidate(Product):
-    """Another file with the interface of qa/lexical.py, to be weighed against it."""
-
-    def _module(self) -> Any:
-        if "candidate" not in sys.modules:
-            specification = importlib.util.spec_from_file_location("candidate", os.environ[CANDIDATE])
-            assert specification
-            assert specification.loader
-            sys.modules["candidate"] = importlib.util.module_from_spec(specification)
-            specification.loader.exec_module(sys.modules["candidate"])
-        return sys.modules["candidate"]
 
 
 class Tantivy:
@@ -235,8 +219,6 @@ class Fts5:
 
 
 ENGINES: dict[str, type[Engine]] = {"qa": Product, "tantivy": Tantivy, "bm25s": Bm25s, "fts5": Fts5}
-if CANDIDATE in os.environ:
-    ENGINES["candidate"] = Candidate
 
 # --- data -----------------------------------------------------------------------------------------------------
 

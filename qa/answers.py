@@ -251,15 +251,16 @@ def _groups(store: Store, ranking: Ranking, k: int, repetitions: bool) -> list[_
     Of passages that repeat each other the earliest published is shown, in the place of the best; with `repetitions`
     each stands for itself.
     """
-    found: list[tuple[int, list[tuple[int, Passage]], set[str]]] = []
+    found: list[tuple[int, list[tuple[int, Passage]], set[int]]] = []
     looked_at = ranking.rows[: 4 * k + 20].tolist()
+    words, places = store.cuts.of(ranking.rows[: 4 * k + 20]).words_of_passages()
     for position, (row, passage) in enumerate(zip(looked_at, store.passages(looked_at), strict=True)):
-        words = set(tokens(passage.text))
-        same = None if repetitions else next((group for group in found if _repeats(words, group[2])), None)
+        own = set(words[places[position] : places[position + 1]].tolist())
+        same = None if repetitions else next((group for group in found if _repeats(own, group[2])), None)
         if same:
             same[1].append((row, passage))
         elif len(found) < k:
-            found.append((position, [(row, passage)], words))
+            found.append((position, [(row, passage)], own))
     groups: list[_Group] = []
     for position, alike, _ in found:
         row, shown = min(alike, key=lambda one: one[1].published.date if one[1].published else "9999")
@@ -267,7 +268,7 @@ def _groups(store: Store, ranking: Ranking, k: int, repetitions: bool) -> list[_
     return groups
 
 
-def _repeats(words: set[str], others: set[str]) -> bool:
+def _repeats(words: set[int], others: set[int]) -> bool:
     if min(len(words), len(others)) < 5:
         return words == others
     return len(words & others) >= _REPEATED * len(words | others)
@@ -275,20 +276,16 @@ def _repeats(words: set[str], others: set[str]) -> bool:
 
 def _answering(index: Index, question: Asked, rows: Rows) -> list[tuple[int, int]]:
     """For each of these passages where in it the sentence stands that answers best, as (start, end) characters."""
-    rarity = index.store.lexical.rarity(question.words)
-    ceiling = sum(rarity.values()) or 1.0
+    cut = index.store.cuts.of(rows)
+    met = index.meter.sentences(question, cut)
     passages = index.store.passages(rows.tolist())
-    chosen: list[tuple[int, int]] = []
-    met = index.meter.met(question, rows)
-    for passage, cut, (_, alike) in zip(passages, index.meter.cuts(rows), met, strict=True):
-        texts = [passage.text[start:end] for start, end in cut.spans]
-        vectors = cut.vectors if cut.vectors is not None else index.encoder.encode_passages(texts)
-        shared = np.array([sum(rarity[term] for term in rarity.keys() & terms) for terms in cut.terms])
-        heading = np.array([text[-1] not in _ENDS for text in texts])
-        merits = (vectors @ question.vector + _SENTENCE_WORDS * shared / ceiling + _SENTENCE_INTERACTION * alike
-                  - _HEADING * heading)
-        chosen.append(cut.spans[int(np.argmax(merits))])
-    return chosen
+    spans = [cut.spans(place) for place in range(len(rows))]
+    texts = [passage.text[start:end] for passage, own in zip(passages, spans, strict=True) for start, end in own]
+    cosines = met.cosines if met.cosines is not None else index.encoder.encode_passages(texts) @ question.vector
+    heading = np.array([text[-1] not in _ENDS for text in texts])
+    merits = (cosines + _SENTENCE_WORDS * met.coverage + _SENTENCE_INTERACTION * met.interaction - _HEADING * heading)
+    return [own[int(np.argmax(merits[first:last]))]
+            for own, first, last in zip(spans, cut.bounds[:-1], cut.bounds[1:], strict=True)]
 
 
 def _matched(text: str, wanted: frozenset[str]) -> tuple[str, ...]:

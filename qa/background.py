@@ -21,7 +21,6 @@ ANY = "any"  # stands for all languages together
 _ASKED_SLOWLY = 8  # questions of each language, of an encoder that takes its time: all would take it minutes
 _NEAREST, _NEAREST_BY_WORDS = 4, 12  # passages measured, by meaning in each language and by words in all together:
 # the closest is nearly always among them
-_REMEMBERED = 20_000  # passages: more than all questions together come near
 _FEWEST = 0.02  # of all passages: a language with fewer counts only among all of them
 
 # question language → passage language → [median of the best cosine, its spread, the same two of the best coverage,
@@ -34,7 +33,7 @@ def background(store: Store, encoder: Encoder) -> Background:
     """Measures every unrelated question against the passages of each language; empty for an empty index."""
     if store.count == 0:
         return {}
-    meter = Meter(store, encoder, remembered=_REMEMBERED)
+    meter = Meter(store, encoder)
     groups: dict[str, Rows] = {ANY: np.arange(store.count)}
     for language in store.languages():
         rows = store.rows_in(language)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -16,13 +17,14 @@ import numpy as np
 from qa import articles, encoder, generations, switching
 from qa.articles import Article, Found
 from qa.background import Background, background
-from qa.encoder import Encoder, Vectors
+from qa.cuts import Cut, Cuts, cut
+from qa.encoder import Encoder, LightEncoder, Units, Vectors
 from qa.errors import IndexDamaged, IndexProblem, Unreadable, UsageError
 from qa.parts import Parts
 from qa.passages import Passage
 from qa.reading import Reader
 from qa.recipe import PASSAGE_SIZE, Recipe
-from qa.store import Store, Writer, document, writing
+from qa.store import Rows, Store, Writer, document, writing
 
 _SETTLED = 50_000_000  # nanoseconds: a file touched so shortly before it was looked at may be changed again without a
 # clock showing it, so that its text is compared next time
@@ -77,7 +79,13 @@ class _Ready:
     article: Article
     passages: list[Passage]
     vectors: Vectors | None
-    taken_over: bool    # from the generation before
+    cut: list[Cut] | tuple[Cuts, Rows]  # the passages' sentences, or where the generation before holds them
+    units: list[Units]  # of these sentences, once they are embedded
+
+    @property
+    def taken_over(self) -> bool:
+        """Whether it is as the generation before holds it."""
+        return isinstance(self.cut, tuple)
 
 
 def rebuild(folder: str | os.PathLike[str] = "seeds", *, index: str | os.PathLike[str] = "index",
@@ -119,14 +127,16 @@ def _rebuild(folder: Path, where: Path, model: str | None, full: bool, progress:
         known = last.store.known() if last else {}
         before = last if last and last.whole.manifest.recipe == recipe and not full else None
         parts = Parts(where / generations.PARTS, recipe, 2 * sum(one.size for one in found))
-        writer = closing.enter_context(Writer(aside, recipe.dimension))
+        tokens = chosen.vocabulary if isinstance(chosen, LightEncoder) else 0
+        writer = closing.enter_context(Writer(aside, recipe.dimension, tokens))
         reader = closing.enter_context(Reader())
         read = _read(folder, found, refused, before, reader, recipe, progress)
         embedded = resumed = reused = changed = undated = total = 0
         for ready, fresh, again in _embedded(read, chosen, parts):
             settled = ready.found.touched < scanned - _SETTLED
             writer.add(ready.found if settled else replace(ready.found, touched=0), ready.sha256, ready.article,
-                       ready.passages, ready.vectors if ready.vectors is not None else chosen.encode_passages([]))
+                       ready.passages, ready.vectors if ready.vectors is not None else chosen.encode_passages([]),
+                       ready.cut, ready.units)
             embedded += fresh
             resumed += again
             reused += len(ready.passages) - fresh
@@ -204,15 +214,16 @@ def _read(folder: Path, found: list[Found], refused: list[tuple[str, str]], befo
                 if article is not None:
                     rows = before.store.rows_of(one.file)
                     yield _Ready(one, old.sha256, article, before.store.passages(rows.tolist()),
-                                 before.store.vectors(rows), True)
+                                 before.store.vectors(rows), (before.store.cuts, rows), [])
                     continue
             if data is None:
                 data = articles.read_bytes(folder, one.file)
-            article, cut = reader.read(one.file, data, recipe.passage_size)
+            article, passages = reader.read(one.file, data, recipe.passage_size)
         except Unreadable as error:
             refused.append((one.file, str(error)))
         else:
-            yield _Ready(one, hashlib.sha256(data).hexdigest(), article, cut, None, False)
+            yield _Ready(one, hashlib.sha256(data).hexdigest(), article, passages, None,
+                         [cut(passage) for passage in passages], [])
     progress(Progress("reading", len(found), len(found), ""))
 
 
@@ -231,20 +242,29 @@ def _embedded(stream: Iterator[_Ready], chosen: Encoder, parts: Parts) -> Iterat
 
 
 def _flush(waiting: list[_Ready], chosen: Encoder, parts: Parts) -> Iterator[tuple[_Ready, int, int]]:
-    texts = [document(passage) for ready in waiting if ready.vectors is None for passage in ready.passages]
+    fresh = [passage for ready in waiting if ready.vectors is None for passage in ready.passages]
+    texts = [document(passage) for passage in fresh]
     kept = parts.find(texts)
     missing = [text for text, vector in zip(texts, kept, strict=True) if vector is None]
-    fresh = chosen.encode_passages(missing)
-    parts.keep(missing, fresh)
-    rest = iter(fresh)
+    embedded = chosen.encode_passages(missing)
+    parts.keep(missing, embedded)
+    rest = iter(embedded)
     vectors = [next(rest) if vector is None else vector for vector in kept]
+    units = iter(chosen.units(_sentences(waiting)) if isinstance(chosen, LightEncoder) else ())
     cursor = 0
     for ready in waiting:
-        if ready.vectors is not None:
+        if isinstance(ready.cut, tuple):
             yield ready, 0, 0
         else:
             mine = slice(cursor, cursor + len(ready.passages))
             cursor = mine.stop
             here = sum(vector is None for vector in kept[mine])
-            rows = np.stack(vectors[mine]) if vectors[mine] else fresh[:0]
-            yield replace(ready, vectors=rows), here, len(ready.passages) - here
+            rows = np.stack(vectors[mine]) if vectors[mine] else embedded[:0]
+            own = list(itertools.islice(units, sum(len(one.spans) for one in ready.cut)))
+            yield replace(ready, vectors=rows, units=own), here, len(ready.passages) - here
+
+
+def _sentences(waiting: list[_Ready]) -> list[str]:
+    """Every sentence of those articles that are not taken over."""
+    return [passage.text[start:end] for ready in waiting if not isinstance(ready.cut, tuple)
+            for passage, one in zip(ready.passages, ready.cut, strict=True) for start, end in one.spans]

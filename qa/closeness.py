@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from itertools import chain
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qa.encoder import Encoder, LightEncoder, Units, Vectors, unit
-from qa.passages import Passage
-from qa.sentences import spans
+from qa.cuts import Sentences
+from qa.encoder import Encoder, LightEncoder, Vectors
 from qa.store import Rows, Store
 from qa.unrelated import little_words
-from qa.words import terms, tokens
+from qa.words import tokens
 
 Scores = NDArray[np.float32]
 
-_REMEMBERED = 2_000  # passages whose sentences' vectors are kept for the next question: about 30 MB
 _TINY = 1e-12
 _ASKED_FOR = 64      # units of a question that are compared, those that matter most: a question has a dozen
 
@@ -57,18 +54,8 @@ def _units(question: str, encoder: Encoder) -> tuple[Vectors | None, Scores]:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """A passage cut into its sentences."""
-
-    spans: tuple[tuple[int, int], ...]  # start and end, characters of the passage
-    terms: tuple[frozenset[str], ...]   # of each sentence, see words.terms
-    vectors: Vectors | None             # unit rows, one a sentence; None where the encoder is not light
-    units: tuple[Units, ...]            # of each sentence; empty where the encoder is not light
-
-
-@dataclass(frozen=True, slots=True)
 class Meter:
-    """Measures closeness in one store with one encoder, and remembers the sentences it has seen.
+    """Measures closeness in one store with one encoder.
 
     A passage is as close as the mean of itself and its closest sentence, by meaning as by words: over many words an
     average blurs what one sentence says, most of all for a question in another language (`python -m bench.fusion`).
@@ -76,8 +63,6 @@ class Meter:
 
     store: Store
     encoder: Encoder
-    remembered: int = _REMEMBERED  # passages
-    _cuts: dict[int, Cut] = field(default_factory=dict)
 
     def candidates(self, question: Asked, k: int, rows: Rows | None = None) -> Rows:
         """The rows that either side finds among its best k, ascending."""
@@ -86,90 +71,80 @@ class Meter:
         return np.union1d(by_vector, by_words).astype(np.int64)
 
     def measures(self, question: Asked, rows: Rows) -> tuple[Scores, Scores, Scores]:
-        """Cosine, coverage and interaction of each passage."""
-        return self.cosines(question, rows), self.coverage(question, rows), self.interaction(question, rows)
+        """Cosine, coverage and interaction of each passage.
 
-    def cosines(self, question: Asked, rows: Rows) -> Scores:
-        """The cosine of the question with each passage; with a light encoder the mean of that and of the cosine
-        with the passage's closest sentence."""
-        whole = self.store.vectors(rows) @ question.vector
-        closest = [float((cut.vectors @ question.vector).max()) for cut in self.cuts(rows) if cut.vectors is not None]
-        return np.asarray((whole + np.array(closest)) / 2 if closest else whole, np.float32)
+        The cosine of the question is with the passage as a whole; with a light encoder the mean of that and of the
+        cosine with its closest sentence.
 
-    def coverage(self, question: Asked, rows: Rows) -> Scores:
-        """How much of the question's words each passage holds: about 1 when it holds all of them in one sentence,
-        near 0 when the question is in another language.
+        The coverage says how much of the question's words the passage holds: about 1 when it holds all of them in
+        one sentence, near 0 when the question is in another language. It is the mean of BM25, as a share of what a
+        passage of average length would get that held each word once, and of the share of the words' rarity that the
+        best sentence holds. A word that stands nowhere counts as the rarest, so that a question is not taken for
+        found because two of its words are.
 
-        The mean of BM25, as a share of what a passage of average length would get that held each word once, and of
-        the share of the words' rarity that the best sentence holds. A word that stands nowhere counts as the rarest,
-        so that a question is not taken for found because two of its words are.
+        The interaction says how well the passage meets the question unit by unit, 0..1: each unit of the question
+        looks for the one nearest to it in meaning, and their cosines are averaged by how much the units matter; the
+        mean of that over the passage and over its closest sentence. Zeros where the encoder is not light. This is
+        late interaction (Khattab & Zaharia 2020) over static vectors: what a mean over all words blurs, above all
+        for a question in another language.
         """
-        rarity = self.store.lexical.rarity(question.words)
-        ceiling = sum(rarity.values())
-        if not ceiling:
-            return np.zeros(len(rows), np.float32)
-        whole = self.store.lexical.scores(question.words, rows)
-        closest = [max(sum(rarity[term] for term in rarity.keys() & terms) for terms in cut.terms)
-                   for cut in self.cuts(rows)]
-        return np.asarray((whole + np.array(closest)) / (2 * ceiling), np.float32)
+        if not len(rows):
+            return (np.zeros(0, np.float32),) * 3
+        cut = self.store.cuts.of(rows)
+        met = self.sentences(question, cut)
+        firsts = cut.bounds[:-1]
+        cosines = self.store.vectors(rows) @ question.vector
+        if met.cosines is not None:
+            cosines = (cosines + np.maximum.reduceat(met.cosines, firsts)) / 2
+        coverage = self._whole_coverage(question, rows) + np.maximum.reduceat(met.coverage, firsts)
+        interaction = met.whole + np.maximum.reduceat(met.interaction, firsts)
+        return np.asarray(cosines, np.float32), np.asarray(coverage / 2, np.float32), np.asarray(
+            interaction / 2, np.float32)
 
-    def interaction(self, question: Asked, rows: Rows) -> Scores:
-        """How well each passage meets the question unit by unit, 0..1: each unit of the question looks for the one
-        nearest to it in meaning, and their cosines are averaged by how much the units matter; the mean of that over
-        the passage and over its closest sentence. Zeros where the encoder is not light.
+    def _whole_coverage(self, question: Asked, rows: Rows) -> Scores:
+        ceiling = sum(self.store.lexical.rarity(question.words).values())
+        return np.asarray(self.store.lexical.scores(question.words, rows) / max(ceiling, _TINY), np.float32)
 
-        Late interaction (Khattab & Zaharia 2020) over static vectors: what a mean over all words blurs, above all
-        for a question in another language (`python -m bench.fusion`).
-        """
-        return np.array([(whole + float(sentences.max())) / 2 for whole, sentences in self.met(question, rows)],
-                        np.float32)
-
-    def met(self, question: Asked, rows: Rows) -> list[tuple[float, Scores]]:
-        """For each passage, how well it meets the question unit by unit: as a whole, and each of its sentences."""
-        cuts = self.cuts(rows)
-        if question.units is None or not isinstance(self.encoder, LightEncoder) or not cuts:
-            return [(0.0, np.zeros(len(cut.spans), np.float32)) for cut in cuts]
-        sentences = [units for cut in cuts for units in cut.units]
-        tokens, places = np.unique(np.concatenate([units.tokens for units in sentences]), return_inverse=True)
-        # a unit's vector is the sum of its tokens', so its inner products are sums of theirs
-        products = self.encoder.products(question.units, tokens)[:, places]
-        offsets = np.cumsum([0, *(len(units.tokens) for units in sentences)])
-        starts = np.concatenate([units.starts + offset for units, offset in zip(sentences, offsets, strict=False)])
-        lengths = np.concatenate([units.lengths for units in sentences])
-        cosines = np.add.reduceat(products, starts, axis=1) / np.maximum(lengths, _TINY)
-        firsts = np.cumsum([0, *(len(units) for units in sentences)])[:-1]
-        nearest = np.maximum.reduceat(cosines, firsts, axis=1)  # (units of the question, sentences)
-        each = question.weights @ nearest
-        bounds = np.cumsum([0, *(len(cut.units) for cut in cuts)])
-        whole = question.weights @ np.maximum.reduceat(nearest, bounds[:-1], axis=1)
-        return [(float(value), np.asarray(each[start:end], np.float32))
-                for value, start, end in zip(whole, bounds[:-1], bounds[1:], strict=True)]
-
-    def cuts(self, rows: Rows) -> list[Cut]:
-        """The sentences of each of these rows."""
-        known = self._cuts
-        # taken once: another thread may forget them all meanwhile
-        found = {row: cut for row in rows.tolist() if (cut := known.get(row)) is not None}
-        fresh = [row for row in rows.tolist() if row not in found]
-        passages = self.store.passages(fresh)
-        spans = [sentence_spans(passage) for passage in passages]
-        texts = [passage.text[start:end] for passage, own in zip(passages, spans, strict=True) for start, end in own]
-        light = self.encoder if isinstance(self.encoder, LightEncoder) else None
-        units = light.units(texts) if light else []
-        vectors = unit(np.stack([one.total for one in units])) if units else None
-        cursor = 0
-        for row, own in zip(fresh, spans, strict=True):
-            part = slice(cursor, cursor + len(own))
-            words = (chain.from_iterable(map(terms, tokens(text))) for text in texts[part])
-            found[row] = Cut(own, tuple(map(frozenset, words)), None if vectors is None else vectors[part],
-                             tuple(units[part]))
-            cursor = part.stop
-        if len(known) + len(fresh) > self.remembered:
-            known.clear()
-        known.update(found)
-        return [found[row] for row in rows.tolist()]
+    def sentences(self, question: Asked, cut: Sentences) -> Met:
+        """How each of these sentences meets the question."""
+        words, places = cut.words()
+        ceiling = sum(self.store.lexical.rarity(question.words).values())
+        coverage = self.store.lexical.held(question.words, words, places, len(cut)) / max(ceiling, _TINY)
+        if question.units is None or not isinstance(self.encoder, LightEncoder):
+            return Met(None, coverage, np.zeros(len(cut), np.float32), np.zeros(len(cut.titles), np.float32))
+        # a vector is the sum of its tokens', so its inner products are sums of theirs
+        asked_for = np.concatenate([question.vector[None], question.units])
+        products = _products(self.encoder, asked_for, cut.tokens)
+        totals = np.add.reduceat(products[0], _firsts(cut.counts[:, 4])) * _inverse(cut.totals)
+        cosines = np.add.reduceat(products[1:], np.flatnonzero(cut.firsts), axis=1) * _inverse(cut.lengths)
+        nearest = np.maximum.reduceat(cosines, _firsts(cut.counts[:, 3]), axis=1)  # (question's units, sentences)
+        whole = np.maximum.reduceat(nearest, cut.bounds[:-1], axis=1)
+        return Met(totals, coverage, question.weights @ nearest, question.weights @ whole)
 
 
-def sentence_spans(passage: Passage) -> tuple[tuple[int, int], ...]:
-    """The sentences of a passage, at least one, as (start, end) characters of its text."""
-    return tuple(spans(passage.text, passage.language)) or ((0, len(passage.text)),)
+@dataclass(frozen=True, slots=True)
+class Met:
+    """How each of some sentences meets a question, and how their passages do."""
+
+    cosines: Scores | None  # (sentences,); None where the encoder is not light
+    coverage: Scores        # (sentences,) share of the rarity of the question's words that stand in each
+    interaction: Scores     # (sentences,)
+    whole: Scores           # (passages,) interaction with all sentences together
+
+
+def _firsts(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.cumsum(counts) - counts
+
+
+def _inverse(lengths: Scores) -> Scores:
+    """0 for what has no length, and so is close to nothing."""
+    return np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > _TINY)
+
+
+def _products(encoder: LightEncoder, vectors: Vectors, tokens: NDArray[np.int64]) -> Vectors:
+    """The inner products of vectors with those of tokens, each token multiplied once."""
+    known = np.zeros(encoder.vocabulary, np.int32)
+    known[tokens] = 1
+    different = np.flatnonzero(known).astype(np.int32)
+    known[different] = np.arange(len(different))
+    return encoder.products(vectors, different)[:, known[tokens]]

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from math import log1p
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qa.words import terms, tokens
+from qa.words import BEGINNINGS, terms
 
 K1, B = 1.2, 0.75       # anything from 0.6 to 1.5, and from 0.6 to 0.9, is as good: bench/lexical.md
 TERMS_A_QUESTION = 128  # the rarest are kept: a pasted article is a slow question and no better one
@@ -22,29 +25,47 @@ _TERMS = "terms.sqlite"  # the number of each term: a question looks up a few, s
 # bm25s' matrix of weights by term, in compressed columns: of term n the texts rows[lists[n] : lists[n + 1]], ascending,
 # and what each gets for it. Mapped, never read whole.
 _WEIGHTS, _ROWS, _LISTS = "weights.npy", "rows.npy", "lists.npy"
+_TERMS_OF = "terms_of.npy"  # of each word of the vocabulary the numbers of its terms, filled up with _NONE
+
+_NONE = -1
+_MOST_TERMS = 1 + len(BEGINNINGS)
 
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float32]
 
 
-def build(folder: Path, texts: Iterable[str]) -> None:
-    """Writes the word index of `texts` into `folder`, which is made if missing; text i becomes row i."""
+class _TermNumbers(Sequence[list[int]]):
+    """The term numbers of each text, made anew whenever they are asked for: all of them would fill the memory."""
+
+    def __init__(self, texts: Sequence[NDArray[np.int64]], terms_of: NDArray[np.int32]) -> None:
+        self._texts = texts
+        self._terms_of = terms_of
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def __getitem__(self, place: Any) -> Any:
+        numbers = self._terms_of[self._texts[place]]
+        return numbers[numbers >= 0].tolist()
+
+
+def build(folder: Path, texts: Sequence[NDArray[np.int64]], vocabulary: Iterable[str]) -> None:
+    """Writes the word index of `texts` into `folder`, which is made if missing; text i becomes row i. Each text is
+    the numbers of its words in `vocabulary`, repeated as it repeats them."""
     import bm25s
 
     numbers: dict[str, int] = {}
-    found: list[list[int]] = []
-    for text in texts:
-        own = [numbers.setdefault(term, len(numbers)) for term in chain.from_iterable(map(terms, tokens(text)))]
-        found.append(own)
+    terms_of = np.array([[numbers.setdefault(term, len(numbers)) for term in own] + [_NONE] * (_MOST_TERMS - len(own))
+                         for own in map(terms, vocabulary)], np.int32).reshape(-1, _MOST_TERMS)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / _COUNT).write_text(json.dumps(len(found)), "utf-8")
+    (folder / _COUNT).write_text(json.dumps(len(texts)), "utf-8")
     if numbers:
         index = bm25s.BM25(method="lucene", k1=K1, b=B)
-        index.index((found, numbers), show_progress=False, create_empty_token=False)
-        lists = np.asarray(index.scores["indptr"], np.int64)
-        np.save(folder / _WEIGHTS, np.asarray(index.scores["data"], np.float32) * np.float32(K1 + 1))
-        np.save(folder / _ROWS, np.asarray(index.scores["indices"], np.int32))
-        np.save(folder / _LISTS, lists)
+        found = index.build_index_from_ids(list(numbers.values()), _TermNumbers(texts, terms_of), show_progress=False)
+        np.save(folder / _WEIGHTS, np.asarray(found["data"], np.float32) * np.float32(K1 + 1))
+        np.save(folder / _ROWS, np.asarray(found["indices"], np.int32))
+        np.save(folder / _LISTS, np.asarray(found["indptr"], np.int64))
+        np.save(folder / _TERMS_OF, terms_of)
         database = sqlite3.connect(folder / _TERMS)
         try:
             database.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
@@ -61,6 +82,17 @@ def unchanging(database: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{database.resolve().as_uri()}?immutable=1", uri=True, check_same_thread=False)
 
 
+@dataclass(slots=True)
+class _Asked:
+    """The terms of a question: rarest first, then those of no text."""
+
+    words: tuple[str, ...]
+    terms: list[str]
+    numbers: list[int]      # _NONE for one of no text
+    rarity: list[float]
+    scores: Scores | None = None  # of every text, once they have been asked for
+
+
 class Lexical:
     """A word index opened for reading; its arrays are mapped. Usable from several threads.
 
@@ -73,11 +105,12 @@ class Lexical:
     def __init__(self, folder: Path) -> None:
         """Raises OSError or ValueError when the files are missing or cannot be read."""
         self.count = int(json.loads((folder / _COUNT).read_text("utf-8")))
+        self._last = threading.local()
         self._terms: sqlite3.Connection | None = None
         if (folder / _TERMS).exists():
             self._terms = unchanging(folder / _TERMS)
-            self._weights, self._rows, self._lists = (
-                np.load(folder / name, mmap_mode="r") for name in (_WEIGHTS, _ROWS, _LISTS))
+            self._weights, self._rows, self._lists, self._terms_of = (
+                np.load(folder / name, mmap_mode="r") for name in (_WEIGHTS, _ROWS, _LISTS, _TERMS_OF))
 
     def close(self) -> None:
         """Lets go of the files; nothing can be asked afterwards."""
@@ -95,39 +128,60 @@ class Lexical:
                 f"SELECT term, number FROM terms WHERE term IN ({','.join('?' * len(part))})", part))
         return found
 
-    def _asked(self, words: Iterable[str]) -> list[tuple[int, str, int]]:
-        """How often each term of the question's words stands, the term, and its number: rarest first, then those of
-        no text, whose number is -1."""
-        asked = list(dict.fromkeys(chain.from_iterable(map(terms, dict.fromkeys(words)))))
+    def _asked(self, words: Iterable[str]) -> _Asked:
+        """The question's terms; the last one's are kept for the thread, since searching, weighing and marking each
+        ask for them."""
+        key = tuple(dict.fromkeys(words))
+        last: _Asked | None = getattr(self._last, "asked", None)
+        if last is None or last.words != key:
+            last = self._last.asked = self._looked_up(key)
+        return last
+
+    def _looked_up(self, words: tuple[str, ...]) -> _Asked:
+        asked = list(dict.fromkeys(chain.from_iterable(map(terms, words))))
         numbers = self._numbers(asked)
         known = [(self._frequency(numbers[term]), place) for place, term in enumerate(asked) if term in numbers]
         unknown = [(0, place) for place, term in enumerate(asked) if term not in numbers]
-        return [(frequency, asked[place], numbers.get(asked[place], -1))
-                for frequency, place in [*sorted(known), *unknown][:TERMS_A_QUESTION]]
+        kept = [*sorted(known), *unknown][:TERMS_A_QUESTION]
+        return _Asked(words, [asked[place] for _, place in kept],
+                      [numbers.get(asked[place], _NONE) for _, place in kept],
+                      [log1p((self.count - frequency + 0.5) / (frequency + 0.5)) for frequency, _ in kept])
 
     def _frequency(self, number: int) -> int:
         return int(self._lists[number + 1] - self._lists[number])
 
-    def frequencies(self, words: Iterable[str]) -> dict[str, int]:
-        """In how many texts each word stands, 0 for one that stands nowhere."""
-        listed = list(words)
-        numbers = self._numbers(listed)
-        return {word: self._frequency(numbers[word]) if word in numbers else 0 for word in listed}
-
     def rarity(self, words: Iterable[str]) -> dict[str, float]:
         """The weight of each term of the words: the fewer texts hold it the greater, greatest for one that none
         holds."""
-        return {term: log1p((self.count - frequency + 0.5) / (frequency + 0.5))
-                for frequency, term, _ in self._asked(words)}
+        asked = self._asked(words)
+        return dict(zip(asked.terms, asked.rarity, strict=True))
+
+    def held(self, words: Iterable[str], numbers: NDArray[np.int64], texts: NDArray[np.int64], count: int) -> Scores:
+        """The summed rarity of those terms of the question that each of `count` texts holds, (count,). `numbers`
+        are the texts' words, as the vocabulary numbers them, and `texts` the text that each stands in."""
+        asked = self._asked(words)
+        if self._terms is None or not len(numbers):
+            return np.zeros(count, np.float32)
+        places = np.zeros(len(self._lists), np.uint8)  # one more than terms, so that _NONE finds nothing
+        for place, number in enumerate(asked.numbers):
+            if number != _NONE:
+                places[number] = place + 1
+        found = places[self._terms_of[numbers]]
+        word, column = np.nonzero(found)
+        each = np.unique(texts[word] * (TERMS_A_QUESTION + 1) + found[word, column])  # a text's word may repeat
+        text, term = np.divmod(each, TERMS_A_QUESTION + 1)
+        return np.bincount(text, np.array([0.0, *asked.rarity])[term], count).astype(np.float32)
 
     def _all(self, words: Iterable[str]) -> Scores:
         """The score of every text, (count,)."""
-        scores = np.zeros(self.count, np.float32)
-        for frequency, _, number in self._asked(words):
-            if frequency:
-                own = slice(self._lists[number], self._lists[number + 1])
-                scores[self._rows[own]] += self._weights[own]  # a text stands once in a list
-        return scores
+        asked = self._asked(words)
+        if asked.scores is None:
+            asked.scores = np.zeros(self.count, np.float32)
+            for number in asked.numbers:
+                if number != _NONE:
+                    own = slice(self._lists[number], self._lists[number + 1])
+                    asked.scores[self._rows[own]] += self._weights[own]  # a text stands once in a list
+        return asked.scores
 
     def search(self, words: Sequence[str], k: int, rows: Rows | None = None) -> tuple[Rows, Scores]:
         """The k best rows that hold a word of the question, best first and equal ones by row, with their scores;

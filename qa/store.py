@@ -15,9 +15,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from qa import cuts
 from qa.articles import Article, Found
+from qa.cuts import Cut, Cuts
 from qa.dates import Dated, Section, bounds
-from qa.encoder import Vectors
+from qa.encoder import Units, Vectors
 from qa.errors import IndexDamaged, IndexProblem
 from qa.lexical import Lexical, unchanging
 from qa.lexical import build as build_lexical
@@ -26,7 +28,8 @@ from qa.passages import Passage
 # Every file of a generation is named here and nowhere else.
 DATABASE = "articles.sqlite"
 VECTORS = "vectors.faiss"
-WORDS = "words"  # a folder
+WORDS = "words"  # a folder, see qa/lexical.py
+CUTS = "cuts"  # a folder, see qa/cuts.py
 MANIFEST = "manifest.json"
 
 Rows = NDArray[np.int64]
@@ -86,11 +89,13 @@ def writing(folder: Path) -> Iterator[None]:
 class Writer:
     """Writes the files of one generation into an empty folder, article by article."""
 
-    def __init__(self, folder: Path, dimension: int) -> None:
+    def __init__(self, folder: Path, dimension: int, tokens: int = 0) -> None:
+        """`tokens`: how many the model knows; 0 for one whose tokens are not kept."""
         import faiss
 
         self._folder = folder
         with writing(folder):
+            self._cuts = cuts.Writer(folder / CUTS, tokens)
             self._database = sqlite3.connect(folder / DATABASE)
             self._database.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA page_size=8192;"
                                          + _SCHEMA)
@@ -98,12 +103,18 @@ class Writer:
         self._articles = 0
         self._rows = 0
 
-    def add(self, found: Found, sha256: str, article: Article, passages: Sequence[Passage], vectors: Vectors) -> None:
-        """Adds one article; `vectors` are the unit rows of `passages`, (len(passages), dimension)."""
+    def add(self, found: Found, sha256: str, article: Article, passages: Sequence[Passage], vectors: Vectors,
+            cut: Sequence[Cut] | tuple[Cuts, Rows], units: Sequence[Units] = ()) -> None:
+        """Adds one article; `vectors` are the unit rows of `passages`, (len(passages), dimension). `cut` are the
+        passages' sentences with the `units` of all of them, or where another index of the same model holds them."""
         if len(passages) != len(vectors):
             raise ValueError("one vector a passage")
         with writing(self._folder):
             self._add(found, sha256, article, passages)
+            if isinstance(cut, tuple):
+                self._cuts.take_over(*cut)
+            else:
+                self._cuts.add(cut, units)
         if len(vectors):
             self._vectors.add(np.ascontiguousarray(vectors, np.float32))
         self._articles += 1
@@ -131,22 +142,19 @@ class Writer:
         with writing(self._folder):
             self._database.executescript(_INDEXES)
             self._database.commit()
-            build_lexical(self._folder / WORDS, self._documents())
             self._database.close()
+            self._cuts.finish()
+            build_lexical(self._folder / WORDS, Cuts(self._folder / CUTS).documents(), self._cuts.vocabulary)
             faiss.write_index(self._vectors, str(self._folder / VECTORS))
-
-    def _documents(self) -> Iterator[str]:
-        rows = self._database.execute("SELECT title, text FROM passages ORDER BY row")
-        for title, text in rows:
-            yield document(Passage("", 0, 0, text, None, title, ""))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
-        with contextlib.suppress(sqlite3.Error):  # what is not finished is thrown away
+        with contextlib.suppress(sqlite3.Error, OSError):  # what is not finished is thrown away
             self._database.close()
+            self._cuts.close()
 
 
 def _stored(published: Dated | None) -> tuple[str | None, str | None, str | None, int | None]:
@@ -192,11 +200,12 @@ class Store:
             self._database = unchanging(folder / DATABASE)
             self._vectors: Any = _read_vectors(folder / VECTORS)
             self.lexical = Lexical(folder / WORDS)
+            self.cuts = Cuts(folder / CUTS)
             self.count = int(self._database.execute("SELECT count(*) FROM passages").fetchone()[0])
         except Exception as error:  # each library has its own errors for damage
             raise IndexDamaged(f"The index in {folder} cannot be read ({str(error).splitlines()[0]})."
                                " Build it anew with: qa rebuild --full") from error
-        if not self._vectors.ntotal == self.lexical.count == self.count:
+        if not self._vectors.ntotal == self.lexical.count == self.cuts.count == self.count:
             raise IndexDamaged(f"The files of the index in {folder} do not belong together."
                                " Build it anew with: qa rebuild --full")
 

@@ -30,7 +30,7 @@ def index(tmp_path: Path, static_model: Path) -> Index:
 
 def interactions(index: Index, question: str) -> dict[str, float]:
     rows = np.arange(index.store.count)
-    values = index.meter.interaction(asked(question, index.encoder, "en"), rows)
+    _, _, values = index.meter.measures(asked(question, index.encoder, "en"), rows)
     files = [passage.file for passage in index.store.passages(rows.tolist())]
     return dict(zip(files, values.tolist(), strict=True))
 

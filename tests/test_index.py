@@ -271,7 +271,8 @@ def test_what_a_killed_build_left_is_cleared(build: Build, folder: Path, index: 
     write(index, {f"{GENERATIONS}/leaving/articles.sqlite": "half"})
     assert build(folder).generation == 1
     assert sorted(path.relative_to(index).as_posix() for path in index.rglob("*")
-                  if not {"words", "cuts"} & {path.parent.name, path.name})[:5] == [CURRENT, GENERATIONS, f"{GENERATIONS}/000001", *sorted(
+                  if not {"words", "cuts"} & {path.parent.name, path.name})[:5] == [
+        CURRENT, GENERATIONS, f"{GENERATIONS}/000001", *sorted(
             f"{GENERATIONS}/000001/{name}" for name in ("articles.sqlite", "manifest.json"))]
     assert build(folder, full=True).generation == 2
     assert verify(index) == []

@@ -15,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qa.articles import Article, Found, article
+from qa.cuts import cut as cut_up
 from qa.dates import Dated, Section
 from qa.errors import IndexDamaged, Unreadable
 from qa.passages import Passage, passages
-from qa.store import DATABASE, VECTORS, WORDS, Store, Writer
+from qa.store import CUTS, DATABASE, VECTORS, WORDS, Store, Writer
 
 
 def save(folder: Path, read: Sequence[Article]) -> None:
@@ -32,6 +33,7 @@ def save(folder: Path, read: Sequence[Article]) -> None:
             one,
             cut,
             encoder.encode_passages([passage.text for passage in cut]),
+            [cut_up(passage) for passage in cut],
         )
     writer.finish()
 
@@ -170,10 +172,11 @@ def test_vectors_and_passages_must_be_as_many(tmp_path: Path) -> None:
             one,
             [Passage("a.txt", 0, 6, "Kenya.", None, None, "en")],
             np.zeros((0, 6), np.float32),
+            [],
         )
 
 
-@pytest.mark.parametrize("name", [DATABASE, VECTORS, WORDS])
+@pytest.mark.parametrize("name", [DATABASE, VECTORS, WORDS, CUTS])
 def test_files_of_two_generations_do_not_mix(tmp_path: Path, name: str) -> None:
     """A file from another build, sound in itself, is found out when the counts differ."""
     for folder, count in (("one", 1), ("two", 2)):
@@ -186,7 +189,7 @@ def test_files_of_two_generations_do_not_mix(tmp_path: Path, name: str) -> None:
         Store(tmp_path / "one")
 
 
-@pytest.mark.parametrize("name", [DATABASE, VECTORS, WORDS])
+@pytest.mark.parametrize("name", [DATABASE, VECTORS, WORDS, CUTS])
 def test_a_file_that_is_gone_is_damage(tmp_path: Path, name: str) -> None:
     """Whatever the library says of it, the reader says what to do."""
     save(tmp_path, [dated("a.txt", "Kenya.", None)])

@@ -1,0 +1,241 @@
+"""Every passage cut into its sentences, with their words and the model's tokens: made once, when the index is built.
+
+A question is compared with each sentence and each word of some hundred passages. What does not depend on the question
+is kept beside the passages, in arrays that are mapped, so that an answer reads no text again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qa.encoder import Units
+from qa.passages import Passage
+from qa.sentences import spans
+from qa.words import tokens
+
+Rows = NDArray[np.int64]
+Numbers = NDArray[np.int64]
+
+# The arrays, each a file of its own: the type of a number, and how many stand in a row. All but the first follow one
+# another from passage to passage.
+_FILES = {
+    "passages": ("<i8", 4),   # one row more than passages: where its sentences, words, units and tokens begin
+    "sentences": ("<i4", 5),  # start, end (characters of the passage); how many words, units and tokens
+    "totals": ("<f4", 1),     # of each sentence, the length of its vector before it is scaled to one
+    "words": ("<u4", 1),      # of each passage, the words of the title above it, then those of its sentences
+    "lengths": ("<f4", 1),    # of each unit, the length of its vector
+    "tokens": ("<u2", 1),     # <u4 for a model that has more than 65,536
+    "firsts": ("<u1", 1),     # 1 for a token with which a unit begins
+}
+_VOCABULARY = "vocabulary.txt"  # a word a line, in the order of their numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A passage cut into its sentences."""
+
+    spans: tuple[tuple[int, int], ...]   # start and end, characters of the passage; at least one
+    title: tuple[str, ...]               # folded words of the title it stands under; none where it begins with it
+    words: tuple[tuple[str, ...], ...]   # folded words of each sentence
+
+
+def cut(passage: Passage) -> Cut:
+    """The sentences of a passage and their words."""
+    found = tuple(spans(passage.text, passage.language)) or ((0, len(passage.text)),)
+    titled = passage.title and not passage.text.startswith(passage.title)
+    return Cut(found, tuple(tokens(passage.title or "")) if titled else (),
+               tuple(tuple(tokens(passage.text[start:end])) for start, end in found))
+
+
+class Writer:
+    """Writes the cuts of passages into a folder that it makes, in the order of their rows."""
+
+    def __init__(self, folder: Path, tokens: int) -> None:
+        """`tokens`: how many the model knows, 0 for a model whose tokens are not kept."""
+        folder.mkdir()
+        self.vocabulary: dict[str, int] = {}  # the number of each word
+        self._folder = folder
+        self._types = {name: np.dtype(_token_type(tokens) if name == "tokens" else kind)
+                       for name, (kind, _) in _FILES.items()}
+        self._files: dict[str, IO[bytes]] = {name: (folder / name).open("wb") for name in _FILES}
+        self._at = np.zeros((1, 4), np.int64)
+        self._renumbered = np.zeros(0, np.int64)
+        self._append("passages", self._at)
+
+    def add(self, cuts: Sequence[Cut], units: Sequence[Units]) -> None:
+        """Adds passages; `units` are those of all their sentences in order, none where tokens are not kept."""
+        number = self.vocabulary.setdefault
+        counts = np.zeros((sum(len(one.spans) for one in cuts), 5), np.int64)
+        at = 0
+        for one in cuts:
+            self._append("words", np.fromiter(
+                (number(word, len(self.vocabulary)) for word in chain(one.title, *one.words)), np.int64))
+            mine = counts[at : at + len(one.spans)]
+            mine[:, :2], mine[:, 2] = one.spans, [len(words) for words in one.words]
+            if units:
+                own = units[at : at + len(one.spans)]
+                mine[:, 3] = [len(each) for each in own]
+                mine[:, 4] = [len(each.tokens) for each in own]
+            at += len(one.spans)
+        for each in units:
+            firsts = np.zeros(len(each.tokens), np.uint8)
+            firsts[each.starts] = 1
+            for name, values in (("lengths", each.lengths), ("tokens", each.tokens), ("firsts", firsts)):
+                self._append(name, values)
+        self._append("totals", np.array([np.linalg.norm(each.total) for each in units]) if units else np.zeros(at))
+        bounds = np.cumsum([len(one.spans) for one in cuts], dtype=np.int64)
+        titles = np.array([len(one.title) for one in cuts], np.int64)
+        self._end(counts, bounds, titles)
+
+    def take_over(self, before: Cuts, rows: Rows) -> None:
+        """Adds passages as another index holds them, which was made with the same model."""
+        if not len(self._renumbered):
+            self._renumbered = np.full(len(before.vocabulary), -1)
+        taken = before.of(rows)
+        fresh = taken.all_words[self._renumbered[taken.all_words] < 0]
+        for old in dict.fromkeys(fresh.tolist()):
+            self._renumbered[old] = self.vocabulary.setdefault(before.vocabulary[old], len(self.vocabulary))
+        self._append("words", self._renumbered[taken.all_words])
+        for name, values in (("lengths", taken.lengths), ("tokens", taken.tokens), ("firsts", taken.firsts),
+                             ("totals", taken.totals)):
+            self._append(name, values)
+        self._end(taken.counts, taken.bounds[1:], taken.titles)
+
+    def _end(self, counts: NDArray[np.int64], bounds: Numbers, titles: Numbers) -> None:
+        """Writes the counts of sentences, and where the passages that end with them begin."""
+        self._append("sentences", counts)
+        sums = np.zeros((len(counts) + 1, 4), np.int64)
+        sums[1:, 0] = 1
+        sums[1:, 1:] = counts[:, 2:]
+        ends = np.cumsum(sums, axis=0)[bounds]
+        ends[:, 1] += np.cumsum(titles)
+        if len(ends):
+            self._append("passages", self._at + ends)
+            self._at = self._at + ends[-1:]
+
+    def _append(self, name: str, values: NDArray[Any]) -> None:
+        self._files[name].write(np.ascontiguousarray(values, self._types[name]).tobytes())
+
+    def finish(self) -> None:
+        """Writes what is still in memory."""
+        self.close()
+        (self._folder / _VOCABULARY).write_text("".join(f"{word}\n" for word in self.vocabulary), "utf-8")
+
+    def close(self) -> None:
+        """Lets go of the files."""
+        for file in self._files.values():
+            file.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Sentences:
+    """The sentences of some passages, one passage after the other."""
+
+    bounds: Numbers     # (passages + 1,) where the sentences of each passage begin
+    counts: NDArray[np.int64]  # (sentences, 5) start, end (characters of the passage), words, units, tokens
+    titles: Numbers     # (passages,) how many words stand in the title above each
+    all_words: Numbers  # word numbers, those of the title before those of the sentences of each passage
+    totals: NDArray[np.float32]   # (sentences,) length of the vector; 0 where tokens are not kept
+    lengths: NDArray[np.float32]  # (units,) length of each unit's vector
+    tokens: Numbers
+    firsts: NDArray[np.uint8]     # (tokens,) 1 where a unit begins
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def spans(self, passage: int) -> list[tuple[int, int]]:
+        """Start and end of each sentence of one of these passages."""
+        own = self.counts[self.bounds[passage] : self.bounds[passage + 1], :2]
+        return [(start, end) for start, end in own.tolist()]
+
+    def words(self) -> tuple[Numbers, Numbers]:
+        """The word numbers of the sentences, without titles, and the sentence of each, ascending."""
+        words, _ = self.words_of_passages()
+        return words, np.repeat(np.arange(len(self.counts)), self.counts[:, 2])
+
+    def words_of_passages(self) -> tuple[Numbers, Numbers]:
+        """The word numbers of the sentences, without titles, and where those of each passage begin and end,
+        (passages + 1,)."""
+        ends = np.concatenate([[0], np.cumsum(self.counts[:, 2])])[self.bounds]
+        if not self.titles.any():
+            return self.all_words, ends
+        kinds = np.stack([self.titles, np.diff(ends)], axis=1).ravel()
+        return self.all_words[np.repeat(np.tile([False, True], len(self.titles)), kinds)], ends
+
+
+class Cuts:
+    """The cuts of all passages, mapped. Usable from several threads."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises OSError or ValueError when the files are missing or do not fit together."""
+        self._folder = folder
+        self._arrays = {name: _mapped(folder / name, kind, width) for name, (kind, width) in _FILES.items()
+                        if name != "tokens"}
+        passages = self._arrays["passages"]
+        if not len(passages):
+            raise ValueError(f"{folder.name}/passages is empty")
+        last = passages[-1]
+        size = (folder / "tokens").stat().st_size
+        self._arrays["tokens"] = _mapped(folder / "tokens", "<u4" if last[3] and size == 4 * last[3] else "<u2", 1)
+        held = [len(self._arrays[name]) for name in ("sentences", "words", "lengths", "tokens", "totals", "firsts")]
+        if held != [*last.tolist(), last[0], last[3]]:
+            raise ValueError(f"the files in {folder.name} do not belong together")
+        self.count = len(passages) - 1
+
+    @cached_property
+    def vocabulary(self) -> list[str]:
+        """Every word, in the order of their numbers."""
+        return (self._folder / _VOCABULARY).read_text("utf-8").split("\n")[:-1]
+
+    def documents(self) -> Sequence[NDArray[np.int64]]:
+        """The word numbers of each passage, those of its title first."""
+        return _Documents(self._arrays["passages"][:, 1], self._arrays["words"])
+
+    def of(self, rows: Rows) -> Sentences:
+        """The sentences of these passages, in the order asked for."""
+        begin, end = self._arrays["passages"][rows], self._arrays["passages"][np.asarray(rows, np.int64) + 1]
+
+        def joined(name: str, column: int) -> NDArray[Any]:
+            array = self._arrays[name]
+            pieces = [array[a:b] for a, b in zip(begin[:, column].tolist(), end[:, column].tolist(), strict=True)]
+            return np.concatenate(pieces) if pieces else array[:0]
+
+        counts = joined("sentences", 0).astype(np.int64)
+        bounds = np.concatenate([[0], np.cumsum(end[:, 0] - begin[:, 0])])
+        spoken = np.concatenate([[0], np.cumsum(counts[:, 2])])[bounds]
+        return Sentences(bounds, counts, (end - begin)[:, 1] - np.diff(spoken), joined("words", 1).astype(np.int64),
+                         joined("totals", 0).astype(np.float32), joined("lengths", 2).astype(np.float32),
+                         joined("tokens", 3).astype(np.int64), joined("firsts", 3).astype(np.uint8))
+
+
+class _Documents(Sequence[NDArray[np.int64]]):
+    def __init__(self, bounds: NDArray[Any], words: NDArray[Any]) -> None:
+        self._bounds = bounds
+        self._words = words
+
+    def __len__(self) -> int:
+        return len(self._bounds) - 1
+
+    def __getitem__(self, place: Any) -> Any:
+        if not 0 <= place < len(self):
+            raise IndexError(place)
+        return self._words[self._bounds[place] : self._bounds[place + 1]].astype(np.int64)
+
+
+def _token_type(tokens: int) -> str:
+    return "<u2" if tokens <= 1 << 16 else "<u4"
+
+
+def _mapped(path: Path, kind: str, width: int) -> NDArray[Any]:
+    """A file as an array, (n,) or (n, width)."""
+    flat: Any = np.memmap(path, kind, "r") if path.stat().st_size else np.zeros(0, kind)
+    flat = flat.view(np.ndarray)  # taking slices of a memmap is slower
+    return np.asarray(flat.reshape(-1, width) if width > 1 else flat)
