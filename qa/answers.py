@@ -269,9 +269,10 @@ def _groups(store: Store, ranking: Ranking, k: int, repetitions: bool) -> list[_
 
 
 def _repeats(words: set[int], others: set[int]) -> bool:
-    if min(len(words), len(others)) < 5:
+    fewer, more = sorted((len(words), len(others)))
+    if fewer < 5:
         return words == others
-    return len(words & others) >= _REPEATED * len(words | others)
+    return fewer >= _REPEATED * more and len(words & others) >= _REPEATED * len(words | others)
 
 
 def _answering(index: Index, question: Asked, rows: Rows) -> list[tuple[int, int]]:

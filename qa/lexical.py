@@ -20,6 +20,8 @@ from qa.words import BEGINNINGS, terms
 K1, B = 1.2, 0.75       # anything from 0.6 to 1.5, and from 0.6 to 0.9, is as good: bench/lexical.md
 TERMS_A_QUESTION = 128  # the rarest are kept: a pasted article is a slow question and no better one
 
+_WORTH_STOPPING = 20_000  # entries of lists yet to be read: fewer are read faster than the best so far are found
+
 _COUNT = "count.json"   # of texts; the other files are missing where no text has a word
 _TERMS = "terms.sqlite"  # the number of each term: a question looks up a few, so none need be in memory
 # bm25s' matrix of weights by term, in compressed columns: of term n the texts rows[lists[n] : lists[n + 1]], ascending,
@@ -82,7 +84,7 @@ def unchanging(database: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{database.resolve().as_uri()}?immutable=1", uri=True, check_same_thread=False)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Asked:
     """The terms of a question: rarest first, then those of no text."""
 
@@ -90,7 +92,6 @@ class _Asked:
     terms: list[str]
     numbers: list[int]      # _NONE for one of no text
     rarity: list[float]
-    scores: Scores | None = None  # of every text, once they have been asked for
 
 
 class Lexical:
@@ -145,10 +146,13 @@ class Lexical:
         kept = [*sorted(known), *unknown][:TERMS_A_QUESTION]
         return _Asked(words, [asked[place] for _, place in kept],
                       [numbers.get(asked[place], _NONE) for _, place in kept],
-                      [log1p((self.count - frequency + 0.5) / (frequency + 0.5)) for frequency, _ in kept])
+                      [self._rarity(frequency) for frequency, _ in kept])
 
     def _frequency(self, number: int) -> int:
         return int(self._lists[number + 1] - self._lists[number])
+
+    def _rarity(self, frequency: int) -> float:
+        return log1p((self.count - frequency + 0.5) / (frequency + 0.5))
 
     def rarity(self, words: Iterable[str]) -> dict[str, float]:
         """The weight of each term of the words: the fewer texts hold it the greater, greatest for one that none
@@ -172,28 +176,61 @@ class Lexical:
         text, term = np.divmod(each, TERMS_A_QUESTION + 1)
         return np.bincount(text, np.array([0.0, *asked.rarity])[term], count).astype(np.float32)
 
-    def _all(self, words: Iterable[str]) -> Scores:
-        """The score of every text, (count,)."""
-        asked = self._asked(words)
-        if asked.scores is None:
-            asked.scores = np.zeros(self.count, np.float32)
-            for number in asked.numbers:
-                if number != _NONE:
-                    own = slice(self._lists[number], self._lists[number + 1])
-                    asked.scores[self._rows[own]] += self._weights[own]  # a text stands once in a list
-        return asked.scores
-
     def search(self, words: Sequence[str], k: int, rows: Rows | None = None) -> tuple[Rows, Scores]:
         """The k best rows that hold a word of the question, best first and equal ones by row, with their scores;
-        of `rows` alone if given."""
-        scores = self._all(words)
-        found = np.flatnonzero(scores > 0) if rows is None else np.unique(rows)[scores[np.unique(rows)] > 0]
-        if len(found) > k:
-            least = np.partition(scores[found], len(found) - k)[len(found) - k] if k > 0 else np.inf
-            found = found[scores[found] >= least]
-        order = np.lexsort((found, -scores[found]))[: max(k, 0)]
-        return found[order].astype(np.int64), scores[found][order]
+        of `rows` alone if given.
+
+        Terms are taken from the rarest on. Once k texts have more than all terms to come could give, only those that
+        may still be among the best are looked up in the remaining lists (MaxScore: Turtle & Flood 1995).
+        """
+        if k <= 0 or self._terms is None:
+            return np.zeros(0, np.int64), np.zeros(0, np.float32)
+        asked = [number for number in self._asked(words).numbers if number != _NONE]
+        lengths = [self._frequency(number) for number in asked]
+        most = [self._rarity(length) * (K1 + 1) for length in lengths]  # what a text full of the term would get
+        scores = np.zeros(self.count, np.float32)
+        allowed = None if rows is None else np.unique(rows)
+        for place, number in enumerate(asked):
+            own = slice(self._lists[number], self._lists[number + 1])
+            scores[self._rows[own]] += self._weights[own]  # a text stands once in a list
+            if sum(lengths[place + 1 :]) > _WORTH_STOPPING:
+                found = _above_zero(scores, allowed)
+                rest = sum(most[place + 1 :])
+                if len(found) >= k and (least := _least(scores[found], k)) > rest:
+                    found = found[scores[found] + np.float32(rest) >= least]
+                    return _best(found, self._added(scores[found], asked[place + 1 :], found), k)
+        found = _above_zero(scores, allowed)
+        return _best(found, scores[found], k)
 
     def scores(self, words: Sequence[str], rows: Rows) -> Scores:
         """The score of each of `rows`, 0 where no word of the question stands."""
-        return self._all(words)[np.asarray(rows, np.int64)]
+        asked = [number for number in self._asked(words).numbers if number != _NONE]
+        return self._added(np.zeros(len(rows), np.float32), asked, np.asarray(rows, np.int64))
+
+    def _added(self, scores: Scores, numbers: Iterable[int], rows: Rows) -> Scores:
+        """`scores` of these rows and what each of these terms gives them."""
+        wanted = rows.astype(np.int32)  # of the lists' own type: they would be copied whole to compare them
+        for number in numbers:
+            own = slice(self._lists[number], self._lists[number + 1])
+            listed = self._rows[own]
+            places = np.minimum(np.searchsorted(listed, wanted), len(listed) - 1)
+            scores += np.where(listed[places] == wanted, self._weights[own][places], np.float32(0))
+        return scores
+
+
+def _above_zero(scores: Scores, allowed: Rows | None) -> Rows:
+    return np.flatnonzero(scores) if allowed is None else allowed[scores[allowed] > 0]
+
+
+def _least(scores: Scores, k: int) -> float:
+    """The k-th best score."""
+    return float(np.partition(scores, len(scores) - k)[len(scores) - k])
+
+
+def _best(rows: Rows, scores: Scores, k: int) -> tuple[Rows, Scores]:
+    """The k best, best first and equal ones by row."""
+    if len(rows) > k:
+        kept = scores >= _least(scores, k)
+        rows, scores = rows[kept], scores[kept]
+    order = np.lexsort((rows, -scores))[:k]
+    return rows[order].astype(np.int64), scores[order]

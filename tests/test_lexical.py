@@ -274,7 +274,8 @@ def test_a_very_long_question_is_answered() -> None:
 @given(st.lists(small_texts, max_size=12), small_texts, st.integers(1, 12), st.data())
 def test_search_agrees_with_scores_and_filters_exactly(
         passages: list[str], question: str, k: int, data: st.DataObject) -> None:
-    """With and without a filter, the hits are the k best of the allowed rows that score above 0, and no other."""
+    """With and without a filter, the hits are the k best of the allowed rows that score above 0, and no other,
+    whether or not the search stops as soon as it may."""
     words = tokens(question)
     every = np.arange(len(passages))
     allowed = np.array(sorted(data.draw(st.sets(st.sampled_from(every.tolist())) if passages else st.just(set()))),
@@ -284,9 +285,26 @@ def test_search_agrees_with_scores_and_filters_exactly(
         for among in (None, allowed):
             wanted = [row for row in (every if among is None else among).tolist() if scores[row] > 0]
             wanted.sort(key=lambda row: (-scores[row], row))
-            rows, found = index.search(words, k, among)
-            assert rows.tolist() == wanted[:k]
-            assert_array_equal(found, scores[rows])
+            for worth in (0, 20_000):
+                with pytest.MonkeyPatch.context() as patched:
+                    patched.setattr("qa.lexical._WORTH_STOPPING", worth)
+                    rows, found = index.search(words, k, among)
+                assert rows.tolist() == wanted[:k]
+                assert_array_equal(found, scores[rows])
+
+
+def test_a_search_stops_when_the_rest_cannot_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text that holds the rare word is best whatever the common one adds, which is looked up for it alone; for a
+    second text all must be looked at."""
+    monkeypatch.setattr("qa.lexical._WORTH_STOPPING", 0)
+    looked_up: list[list[int]] = []
+    added = Lexical._added
+    monkeypatch.setattr(Lexical, "_added", lambda self, scores, numbers, rows: looked_up.append(rows.tolist())
+                        or added(self, scores, numbers, rows))
+    with indexed(*["aa"] * 30, "aa zz", "bb") as index:
+        assert index.search(["aa", "zz"], 1)[0].tolist() == [30]
+        assert index.search(["aa", "zz"], 2)[0].tolist() == [30, 0]
+    assert looked_up == [[30]]
 
 
 @given(st.lists(small_texts, max_size=12), small_texts)
