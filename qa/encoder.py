@@ -16,6 +16,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from qa import hub
 from qa.errors import ModelError
 from qa.recipe import SHIPPED_FOLDER, SHIPPED_MODEL
 
@@ -194,12 +195,12 @@ class SentenceTransformerEncoder:
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # qa shows its own progress, and nothing moves where nobody watches
         try:
             self._model = SentenceTransformer(name, device="cpu", trust_remote_code=False,
+                                              local_files_only=hub.only_local(name),
                                               model_kwargs={"use_safetensors": True})
         except Exception as error:  # the loader raises whatever its many parts raise
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ModelError(
-                f"The model {name!r} cannot be loaded: {reason} Give the path of a sentence-transformers folder, or a"
-                " name while there is a network, or leave --model away for the shipped model.") from error
+                f"The model {name!r} cannot be loaded: {hub.reason(error)} Give the path of a sentence-transformers"
+                " folder, or a name while there is a network, or leave --model away for the shipped model.") from error
         self.name = os.path.abspath(name) if os.path.isdir(name) else name
         dimension = self._model.get_embedding_dimension()
         self.dimension = int(dimension or self.encode_question("?").shape[0])

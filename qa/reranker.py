@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from qa import hub
 from qa.errors import ModelError
 
 READ = 30  # passages: what a small cross-encoder reads in about a second
@@ -33,11 +34,11 @@ class CrossEncoderReranker:
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         try:
             self._model = CrossEncoder(name, device="cpu", trust_remote_code=False,
-                                       model_kwargs={"use_safetensors": True})
+                                       local_files_only=hub.only_local(name), model_kwargs={"use_safetensors": True})
         except Exception as error:  # the loader raises whatever its many parts raise
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ModelError(f"The reranker {name!r} cannot be loaded: {reason} Give the path of a cross-encoder's"
-                             " folder, or a name while there is a network, or leave --reranker away.") from error
+            raise ModelError(f"The reranker {name!r} cannot be loaded: {hub.reason(error)} Give the path of a"
+                             " cross-encoder's folder, or a name while there is a network, or leave --reranker"
+                             " away.") from error
         if self._model.num_labels != 1:
             raise ModelError(f"The reranker {name!r} has {self._model.num_labels} outputs; one that ranks has one.")
 
