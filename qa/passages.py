@@ -38,8 +38,8 @@ def passages(article: Article, size: int = PASSAGE_SIZE) -> list[Passage]:
     remainder), at the ends of paragraphs, else of sentences, else of words.
 
     Passages come in order, never overlap, and lie within one section, so each has one date. Together with the
-    article's furniture, its headline and the white space between them they are its whole text. Scripts that need
-    fewer characters for the same get smaller passages.
+    article's furniture, its headlines (with their # marks) and the white space between them they are its whole text.
+    Scripts that need fewer characters for the same get smaller passages.
     """
     found: list[Passage] = []
     headings: list[Passage] = []
