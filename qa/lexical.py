@@ -193,9 +193,9 @@ class Lexical:
         for place, number in enumerate(asked):
             own = slice(self._lists[number], self._lists[number + 1])
             scores[self._rows[own]] += self._weights[own]  # a text stands once in a list
-            if sum(lengths[place + 1 :]) > _WORTH_STOPPING:
+            rest = sum(most[place + 1 :])
+            if sum(lengths[place + 1 :]) > _WORTH_STOPPING and sum(most[: place + 1]) > rest:
                 found = _above_zero(scores, allowed)
-                rest = sum(most[place + 1 :])
                 if len(found) >= k and (least := _least(scores[found], k)) > rest:
                     found = found[scores[found] + np.float32(rest) >= least]
                     return _best(found, self._added(scores[found], asked[place + 1 :], found), k)
