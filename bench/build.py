@@ -30,7 +30,7 @@ def stages() -> dict[str, tuple[tuple[object, str], ...]]:
     return {
         "reading": ((articles, "scan"), (articles, "read_bytes"), (build, "_read")),
         "splitting": ((reading, "passages"),),
-        "cutting": ((build, "cut"),),
+        "cutting": ((reading, "cut"),),
         "embedding": ((build, "_flush"),),
         "words": ((store, "build_lexical"),),
         "background": ((build, "background"),),

@@ -7,7 +7,8 @@ import hashlib
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,17 +18,18 @@ import numpy as np
 from qa import articles, encoder, generations, switching
 from qa.articles import Article, Found
 from qa.background import Background, background
-from qa.cuts import Cut, Cuts, cut
+from qa.cuts import Cut, Cuts
 from qa.encoder import Encoder, LightEncoder, Units, Vectors
 from qa.errors import IndexDamaged, IndexProblem, Unreadable, UsageError
 from qa.parts import Parts
 from qa.passages import Passage
-from qa.reading import Reader
+from qa.reading import Job, Reader
 from qa.recipe import PASSAGE_SIZE, Recipe
-from qa.store import Rows, Store, Writer, document, writing
+from qa.store import Known, Rows, Store, Writer, document, writing
 
 _SETTLED = 50_000_000  # nanoseconds: a file touched so shortly before it was looked at may be changed again without a
 # clock showing it, so that its text is compared next time
+_AHEAD, _AHEAD_BYTES = 128, 16_000_000  # files that are read before their turn comes, at most
 _BATCH = 256  # passages: embedded at once, about as many held in memory, and lost when the build is killed
 
 
@@ -129,8 +131,7 @@ def _rebuild(folder: Path, where: Path, model: str | None, full: bool, progress:
         parts = Parts(where / generations.PARTS, recipe, 2 * sum(one.size for one in found))
         tokens = chosen.vocabulary if isinstance(chosen, LightEncoder) else 0
         writer = closing.enter_context(Writer(aside, recipe.dimension, tokens))
-        reader = closing.enter_context(Reader())
-        read = _read(folder, found, refused, before, reader, recipe, progress)
+        read = closing.enter_context(contextlib.closing(_read(folder, found, refused, before, recipe, progress)))
         embedded = resumed = reused = changed = undated = total = 0
         for ready, fresh, again in _embedded(read, chosen, parts):
             settled = ready.found.touched < scanned - _SETTLED
@@ -187,6 +188,14 @@ class _Before:
     def number(self) -> int:
         return self.whole.manifest.generation
 
+    def ready(self, found: Found, kept: Known) -> _Ready:
+        """An article as this generation holds it."""
+        article = self.store.article(found.file)
+        assert article is not None
+        rows = self.store.rows_of(found.file)
+        return _Ready(found, kept.sha256, article, self.store.passages(rows.tolist()), self.store.vectors(rows),
+                      (self.store.cuts, rows), [])
+
 
 def _last(where: Path) -> _Before | None:
     try:
@@ -196,35 +205,66 @@ def _last(where: Path) -> _Before | None:
         return None  # a build from nothing mends whatever is wrong with it
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A file of the folder whose turn comes soon."""
+
+    found: Found
+    kept: Known | None  # what the generation before holds of it, if that still holds
+    sha256: str         # of a file that is read
+    job: Job | None     # None: it is kept, or cannot be read
+    unreadable: str     # the reason, if known already
+
+
 def _read(folder: Path, found: list[Found], refused: list[tuple[str, str]], before: _Before | None,
-          reader: Reader, recipe: Recipe, progress: Callable[[Progress], None]) -> Iterator[_Ready]:
-    """The articles of the folder in order; what cannot be read is added to `refused`."""
+          recipe: Recipe, progress: Callable[[Progress], None]) -> Generator[_Ready, None, None]:
+    """The articles of the folder in order, the next of them being read meanwhile; what cannot be read is added to
+    `refused`."""
     known = before.store.known() if before else {}
-    for number, one in enumerate(found):
-        progress(Progress("reading", number, len(found), one.file))
-        old = known.get(one.file)
-        data: bytes | None = None
-        try:
-            if old and (old.size, old.modified, old.touched) != (one.size, one.modified, one.touched):
-                data = articles.read_bytes(folder, one.file)
-                if hashlib.sha256(data).hexdigest() != old.sha256:
-                    old = None
-            if old and before:
-                article = before.store.article(one.file)
-                if article is not None:
-                    rows = before.store.rows_of(one.file)
-                    yield _Ready(one, old.sha256, article, before.store.passages(rows.tolist()),
-                                 before.store.vectors(rows), (before.store.cuts, rows), [])
-                    continue
-            if data is None:
-                data = articles.read_bytes(folder, one.file)
-            article, passages = reader.read(one.file, data, recipe.passage_size)
-        except Unreadable as error:
-            refused.append((one.file, str(error)))
-        else:
-            yield _Ready(one, hashlib.sha256(data).hexdigest(), article, passages, None,
-                         [cut(passage) for passage in passages], [])
+    ahead: deque[_Begun] = deque()
+    size = 0  # bytes of the files ahead
+    following = iter(found)
+    with Reader(sum(one.size for one in found if not _same(known.get(one.file), one))) as reader:
+        for number, one in enumerate(found):
+            while (not ahead or (reader.several and len(ahead) < _AHEAD and size < _AHEAD_BYTES)) and (
+                    next_one := next(following, None)):
+                ahead.append(_begun(folder, next_one, known.get(next_one.file), reader, recipe))
+                size += next_one.size
+            progress(Progress("reading", number, len(found), one.file))
+            size -= one.size
+            try:
+                yield _ready(ahead.popleft(), before, reader)
+            except Unreadable as error:
+                refused.append((one.file, str(error)))
     progress(Progress("reading", len(found), len(found), ""))
+
+
+def _same(old: Known | None, one: Found) -> bool:
+    """Whether a file looks as it did when it was read."""
+    return old is not None and (old.size, old.modified, old.touched) == (one.size, one.modified, one.touched)
+
+
+def _begun(folder: Path, one: Found, old: Known | None, reader: Reader, recipe: Recipe) -> _Begun:
+    if _same(old, one):
+        return _Begun(one, old, "", None, "")
+    try:
+        data = articles.read_bytes(folder, one.file)
+    except Unreadable as error:
+        return _Begun(one, None, "", None, str(error))
+    sha256 = hashlib.sha256(data).hexdigest()
+    if old is not None and sha256 == old.sha256:
+        return _Begun(one, old, "", None, "")
+    return _Begun(one, None, sha256, reader.begin(one.file, data, recipe.passage_size), "")
+
+
+def _ready(begun: _Begun, before: _Before | None, reader: Reader) -> _Ready:
+    """Raises Unreadable with the reason."""
+    if begun.kept is not None and before is not None:
+        return before.ready(begun.found, begun.kept)
+    if begun.job is None:
+        raise Unreadable(begun.unreadable)
+    reading = reader.end(begun.job)
+    return _Ready(begun.found, begun.sha256, reading.article, reading.passages, None, reading.cuts, [])
 
 
 def _embedded(stream: Iterator[_Ready], chosen: Encoder, parts: Parts) -> Iterator[tuple[_Ready, int, int]]:

@@ -12,8 +12,7 @@ def only_local(name: str) -> bool:
     answer. The library itself would ask again and again, for more than a minute, even for a model it has kept."""
     if os.path.isdir(name):
         return False
-    from huggingface_hub import constants
-    from huggingface_hub.utils import get_session
+    from huggingface_hub import constants, get_session
 
     try:
         get_session().head(constants.ENDPOINT, timeout=_PATIENCE)  # as the user's proxy and certificates have it

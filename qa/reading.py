@@ -1,7 +1,8 @@
-"""Reading a file into an article and its passages; a large one in a process of its own, within limits.
+"""Reading files into articles, passages and sentences, on all cores and within limits of time and memory.
 
-A page of a few megabytes can keep a parser busy for hours, or take all memory, or bring the whole process down. A small
-file cannot do much harm, so only large ones are sent to the other process, which stays there for the next one.
+A page of a few megabytes can keep a parser busy for hours, or take all memory, or bring the whole process down. So
+large files are read in processes of their own, within limits. A small file cannot do much harm; small ones are read
+there too where there are many of them, and by whoever waits for them as long as those processes are busy or not there.
 """
 
 from __future__ import annotations
@@ -14,87 +15,218 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
 from qa import articles
 from qa.articles import Article
+from qa.cores import cores
+from qa.cuts import Cut, cut
 from qa.dates import Dated, Section
 from qa.errors import Unreadable
 from qa.passages import Passage, passages
 
 LARGE, LARGE_PAGE = 500_000, 200_000  # bytes: what is smaller took no parser longer than three seconds
+MANY = 2_000_000        # bytes: about 500 articles; for fewer the other processes would hardly be ready in time
 SECONDS = 60            # of processor time for one file: a hundred times what an article of that size needs
 WAITED = 600            # seconds by the clock, on a machine that has better things to do
 MEMORY = 3_000_000_000  # bytes of address space
 
 
-def read(file: str, data: bytes, passage_size: int) -> tuple[Article, list[Passage]]:
-    """The article that the bytes of a file hold, and its passages. Raises Unreadable with the reason."""
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One file, read."""
+
+    article: Article
+    passages: list[Passage]
+    cuts: list[Cut]     # the sentences of each passage
+
+
+def read(file: str, data: bytes, passage_size: int) -> Reading:
+    """What the bytes of a file hold. Raises Unreadable with the reason."""
     article = articles.article(file, data)
-    return article, passages(article, passage_size)
+    found = passages(article, passage_size)
+    return Reading(article, found, [cut(passage) for passage in found])
+
+
+class Job:
+    """A file that is being read, or waits for it."""
+
+    def __init__(self, file: str, data: bytes, passage_size: int) -> None:
+        self.file, self.data, self.passage_size = file, data, passage_size
+        page = articles.SUFFIXES[Path(file).suffix.lower()] == "html"
+        self.large = len(data) >= (LARGE_PAGE if page else LARGE)
+        self.done: Reading | Unreadable | bytes | None = None  # bytes: what another process answered
 
 
 class Reader:
-    """Reads files one after the other; what takes too long or too much memory is unreadable."""
+    """Reads files, several at a time when there are many; what takes too long or too much memory is unreadable.
 
-    def __init__(self) -> None:
-        self._worker: subprocess.Popen[bytes] | None = None
+    Whoever waits for a file reads others meanwhile, so that nothing is ever slower than one after the other.
+    """
+
+    def __init__(self, expected: int = 0) -> None:
+        """`expected`: bytes of all files that are going to be read."""
+        self._small: deque[Job] = deque()
+        self._large: deque[Job] = deque()
+        self._changed = threading.Condition()
+        self._wanted = cores() - 1 if expected >= MANY else 0
+        self.several = self._wanted > 0  # whether it is worth while to begin a file before the one before has ended
+        self._room = max(1, min(cores() - 1, _memory() // (2 * MEMORY)))  # large files that may be read at once
+        self._large_now = 0
+        self._hands: list[_Hand] = []
+        self._closed = False
+        self._lives, self._life = os.pipe()  # its end is ours alone: it closes when we die, however we die
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
+        with self._changed:
+            self._closed = True
+            for hand in self._hands:
+                hand.kill()
+            self._changed.notify_all()
+        for hand in self._hands:
+            hand.join()
+        for end in (self._lives, self._life):
+            os.close(end)
+
+    def begin(self, file: str, data: bytes, passage_size: int) -> Job:
+        """Begins to read a file, as the function `read`."""
+        job = Job(file, data, passage_size)
+        with self._changed:
+            (self._large if job.large else self._small).append(job)
+            if len(self._hands) < max(self._wanted, min(len(self._large), self._room)):
+                self._hands.append(_Hand(self))
+            self._changed.notify_all()
+        return job
+
+    def end(self, job: Job) -> Reading:
+        """The file, once it is read. Raises Unreadable with the reason."""
+        while (own := self._own(job)) is not None:
+            try:
+                done: Reading | Unreadable = read(own.file, own.data, own.passage_size)
+            except Unreadable as error:
+                done = error
+            own.done, own.data = done, b""
+        if isinstance(job.done, bytes):
+            job.done = _received(job.file, job.done)
+        if isinstance(job.done, Unreadable):
+            raise job.done
+        assert job.done is not None
+        return job.done
+
+    def _own(self, job: Job) -> Job | None:
+        """What to read while waiting for `job`, best of all itself; None when it is done."""
+        with self._changed:
+            while job.done is None:
+                if job in self._small:
+                    self._small.remove(job)
+                    return job
+                if self._small:
+                    return self._small.popleft()
+                self._changed.wait()
+        return None
+
+    def _next(self) -> Job | None:
+        """What another process reads next; None when there is nothing more to come."""
+        with self._changed:
+            while not self._closed:
+                if self._large and self._large_now < self._room:
+                    self._large_now += 1
+                    return self._large.popleft()
+                if self._small:
+                    return self._small.popleft()
+                self._changed.wait()
+        return None
+
+    def _finish(self, job: Job, done: Unreadable | bytes) -> None:
+        with self._changed:
+            self._large_now -= job.large
+            job.done, job.data = done, b""
+            self._changed.notify_all()
+
+
+def _memory() -> int:
+    """Bytes that the machine has."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+class _Hand(threading.Thread):
+    """Gives files to one other process, and starts another when that has ended over one."""
+
+    def __init__(self, reader: Reader) -> None:
+        super().__init__(daemon=True)
+        self._reader = reader
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def run(self) -> None:
+        while (job := self._reader._next()) is not None:
+            try:
+                done = self._asked(job)
+            except Exception as error:  # no memory for another process, no more files to be opened
+                done = Unreadable(f"what reads it could not be started ({error})")
+            self._reader._finish(job, done)
         self._stop()
 
-    def read(self, file: str, data: bytes, passage_size: int) -> tuple[Article, list[Passage]]:
-        """As the function `read`, within the limits."""
-        page = articles.SUFFIXES[Path(file).suffix.lower()] == "html"
-        if len(data) < (LARGE_PAGE if page else LARGE):
-            return read(file, data, passage_size)
-        fields = self._asked(file, data, passage_size)
-        if "unreadable" in fields:
-            raise Unreadable(str(fields["unreadable"]))
-        return _article(file, fields)
+    def kill(self) -> None:
+        """Ends the other process; held by whoever holds the reader's lock, so that none is started meanwhile."""
+        if self._process is not None:
+            self._process.kill()
 
-    def _asked(self, file: str, data: bytes, passage_size: int) -> dict[str, Any]:
-        worker = self._worker = self._worker or _worker()
-        head = {"file": file, "size": len(data), "passage_size": passage_size, "seconds": SECONDS, "memory": MEMORY}
+    def _asked(self, job: Job) -> Unreadable | bytes:
+        with self._reader._changed:
+            if self._reader._closed:
+                return Unreadable("not read")
+            process = self._process = self._process or _process(self._reader._lives)
+        head = {"file": job.file, "size": len(job.data), "passage_size": job.passage_size, "seconds": SECONDS,
+                "memory": MEMORY}
         try:
-            worker.stdin.write(json.dumps(head).encode() + b"\n" + data)  # type: ignore[union-attr]
-            worker.stdin.flush()  # type: ignore[union-attr]
-            answer = _answer(worker.stdout)  # type: ignore[arg-type]
+            process.stdin.write(json.dumps(head).encode() + b"\n" + job.data)  # type: ignore[union-attr]
+            process.stdin.flush()  # type: ignore[union-attr]
+            answer = _answer(process.stdout)  # type: ignore[arg-type]
         except BrokenPipeError:
             answer = b""
         if answer:
-            return dict(json.loads(answer))
-        code = self._stop(killed=answer is None)
+            return answer
+        code = self._stop()
         if answer is None:
-            return {"unreadable": f"not read after {WAITED} s"}
+            return Unreadable(f"not read after {WAITED} s")
         if code == -signal.SIGXCPU:
-            return {"unreadable": f"takes more than {SECONDS} s to read"}
-        return {"unreadable": f"what reads it broke down over it (exit code {code})"}
+            return Unreadable(f"takes more than {SECONDS} s to read")
+        return Unreadable(f"what reads it broke down over it (exit code {code})")
 
-    def _stop(self, *, killed: bool = True) -> int | None:
-        """Ends the other process, if there is one, or waits for its end; its exit code."""
-        worker, self._worker = self._worker, None
-        if worker is None:
+    def _stop(self) -> int | None:
+        """Ends the other process, if there is one that has not ended by itself; its exit code."""
+        with self._reader._changed:
+            process, self._process = self._process, None
+        if process is None:
             return None
-        if killed:
-            worker.kill()
-        for stream in (worker.stdin, worker.stdout):
+        for stream in (process.stdin, process.stdout):
             with contextlib.suppress(OSError):  # what it did not read any more
                 stream.close()  # type: ignore[union-attr]
-        return worker.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(_ENDING)
+        process.kill()
+        return process.wait()
 
 
-def _worker() -> subprocess.Popen[bytes]:
+_ENDING = 1.0  # seconds that a process has to end by itself, which tells its exit code
+
+
+def _process(lives: int) -> subprocess.Popen[bytes]:
     # the index's lock is not handed down: Python opens no file for its children
     return subprocess.Popen(
-        [sys.executable, "-m", "qa.reading"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        [sys.executable, "-m", "qa.reading", str(lives)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, pass_fds=[lives],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1",
              "OPENBLAS_NUM_THREADS": "1"})
 
@@ -115,20 +247,31 @@ def _answer(stream: IO[bytes]) -> bytes | None:
 # --- what goes from one process to the other: JSON, which cannot do anything but be read ----------------------
 
 
-def _fields(article: Article, cut: list[Passage]) -> dict[str, Any]:
-    return {"text": article.text, "title": article.title, "language": article.language,
-            "sections": [(one.start, one.end, _dated_fields(one.published)) for one in article.sections],
-            "furniture": article.furniture,
-            "passages": [(one.start, one.end, one.title, _dated_fields(one.published)) for one in cut]}
+def _sent(reading: Reading) -> bytes:
+    article = reading.article
+    return json.dumps({
+        "text": article.text, "title": article.title, "language": article.language,
+        "sections": [(one.start, one.end, _dated_fields(one.published)) for one in article.sections],
+        "furniture": article.furniture,
+        "passages": [(one.start, one.end, one.title, _dated_fields(one.published)) for one in reading.passages],
+        # a word holds no white space
+        "cuts": [(one.spans, " ".join(one.title), [" ".join(words) for words in one.words]) for one in reading.cuts],
+    }).encode()
 
 
-def _article(file: str, fields: dict[str, Any]) -> tuple[Article, list[Passage]]:
+def _received(file: str, answer: bytes) -> Reading | Unreadable:
+    fields: dict[str, Any] = json.loads(answer)
+    if "unreadable" in fields:
+        return Unreadable(str(fields["unreadable"]))
     text, language = str(fields["text"]), str(fields["language"])
     sections = tuple(Section(start, end, _dated(dated)) for start, end, dated in fields["sections"])
     article = Article(file, text, fields["title"], language, sections,
                       tuple((start, end) for start, end in fields["furniture"]))
-    return article, [Passage(file, start, end, text[start:end], _dated(dated), title, language)
-                     for start, end, title, dated in fields["passages"]]
+    found = [Passage(file, start, end, text[start:end], _dated(dated), title, language)
+             for start, end, title, dated in fields["passages"]]
+    return Reading(article, found, [
+        Cut(tuple((start, end) for start, end in spans), tuple(title.split()),
+            tuple(tuple(sentence.split()) for sentence in words)) for spans, title, words in fields["cuts"]])
 
 
 def _dated_fields(dated: Dated | None) -> tuple[str, str, str, int | None] | None:
@@ -142,8 +285,11 @@ def _dated(fields: Any) -> Dated | None:
 # --- the other process --------------------------------------------------------------------------------------
 
 
-def _serve() -> None:
-    """Reads files from standard input until that ends, and answers a line of JSON for each."""
+def _serve(lives: int) -> None:
+    """Reads files from standard input until that ends, and answers a line of JSON for each. Ends at once, whatever it
+    reads, when the other end of `lives` closes."""
+    threading.Thread(target=_die_with, args=[lives], daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for whoever asked; this ends with it
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # should a library print
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -157,14 +303,20 @@ def _serve() -> None:
             with contextlib.suppress(ValueError, OSError):  # not every system limits memory
                 resource.setrlimit(resource.RLIMIT_AS, (head["memory"], resource.RLIM_INFINITY))
             try:
-                answer = json.dumps(_fields(*read(head["file"], data, head["passage_size"])))
+                answer = _sent(read(head["file"], data, head["passage_size"]))
             except Unreadable as error:
-                answer = json.dumps({"unreadable": str(error)})
+                answer = json.dumps({"unreadable": str(error)}).encode()
             except MemoryError:
-                answer = json.dumps({"unreadable": f"takes more than {head['memory'] // 1_000_000:,} MB to read"})
-            answers.write(answer.encode() + b"\n")
+                answer = json.dumps(
+                    {"unreadable": f"takes more than {head['memory'] // 1_000_000:,} MB to read"}).encode()
+            answers.write(answer + b"\n")
             answers.flush()
 
 
+def _die_with(lives: int) -> None:
+    os.read(lives, 1)
+    os._exit(0)
+
+
 if __name__ == "__main__":
-    _serve()
+    _serve(int(sys.argv[1]))
