@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -79,9 +80,15 @@ def build(folder: Path, texts: Sequence[NDArray[np.int64]], vocabulary: Iterable
             database.close()
 
 
-def unchanging(database: Path) -> sqlite3.Connection:
-    """Opens a database for reading that never changes, so that no lock is taken and a read-only disk will do."""
-    return sqlite3.connect(f"{database.resolve().as_uri()}?immutable=1", uri=True, check_same_thread=False)
+def unchanging(database: Path, owner: object) -> sqlite3.Connection:
+    """Opens a database for reading that never changes, so that no lock is taken and a read-only disk will do.
+
+    It is closed when its owner is gone: a connection refers to itself, and would stay open until Python looks for such
+    circles, which may be many generations later.
+    """
+    opened = sqlite3.connect(f"{database.resolve().as_uri()}?immutable=1", uri=True, check_same_thread=False)
+    weakref.finalize(owner, opened.close)
+    return opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +116,7 @@ class Lexical:
         self._last = threading.local()
         self._terms: sqlite3.Connection | None = None
         if (folder / _TERMS).exists():
-            self._terms = unchanging(folder / _TERMS)
+            self._terms = unchanging(folder / _TERMS, self)
             self._weights, self._rows, self._lists, self._terms_of = (
                 np.load(folder / name, mmap_mode="r") for name in (_WEIGHTS, _ROWS, _LISTS, _TERMS_OF))
 

@@ -197,7 +197,7 @@ class Store:
         """Opens the files of `folder`. Raises IndexDamaged when one of them cannot be read."""
         self._undated: Rows | None = None
         try:
-            self._database = unchanging(folder / DATABASE)
+            self._database = unchanging(folder / DATABASE, self)
             self._vectors: Any = _read_vectors(folder / VECTORS)
             self.lexical = Lexical(folder / WORDS)
             self.cuts = Cuts(folder / CUTS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -285,6 +287,30 @@ def test_the_generation_before_is_kept_for_its_readers_and_no_more(build: Build,
         build(folder, full=True)
     assert sorted(path.name for path in (index / GENERATIONS).iterdir()) == ["000003", "000004"]
     assert next_generation(index) == 5
+
+
+@pytest.mark.usefixtures("brief_background")
+def test_a_generation_that_nobody_reads_any_more_is_closed(
+    build: Build, folder: Path, index: Path, encoder: CountryEncoder
+) -> None:
+    """Its files are let go at once, not when Python next looks for circles; one that is still read stays open."""
+    def open_databases() -> list[str]:
+        links = [os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+        return sorted(Path(link).name.removesuffix(" (deleted)") for link in links
+                      if link.startswith(str(index)) and ".sqlite" in link)
+
+    gc.disable()
+    try:
+        build(folder)
+        read = open_index(index, encoder)
+        for _ in range(3):
+            build(folder, full=True)
+            qa.ask("Kenya?", index=index, encoder=encoder)
+        assert open_databases() == ["articles.sqlite"] * 2 + ["terms.sqlite"] * 2
+        del read
+        assert open_databases() == ["articles.sqlite", "terms.sqlite"]
+    finally:
+        gc.enable()
 
 
 def test_a_manifest_tells_how_it_was_made(sound: Path) -> None:
