@@ -15,13 +15,14 @@ from qa.background import ANY, expected
 from qa.closeness import Asked, asked
 from qa.dates import parse_bound
 from qa.encoder import Encoder, LightEncoder
+from qa.engine import Engine, Rows, Within
 from qa.errors import UsageError
 from qa.index import Index, open_index
 from qa.passages import Passage
 from qa.questions import Understood, understand
 from qa.reranker import Reranker
 from qa.retrieval import Ranking, rank
-from qa.store import Rows, Store, document
+from qa.store import document
 from qa.words import token_spans, tokens
 
 ORDERS = ("relevance", "date")
@@ -143,11 +144,11 @@ def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until
         first, last, phrase = understood.since, understood.until, understood.phrase
     else:
         posed = asked(text, opened.encoder, understood.language)
-        ranking = rank(opened, posed, understood.language, opened.store.rows(first, last, file), k)
+        ranking = rank(opened, posed, understood.language, Within(first, last, file), k)
     confidence = _confidence(opened, understood.language, ranking)
     if reranker is not None:
         ranking = _reranked(opened, text, ranking, k, reranker)
-    left_out = len(opened.store.undated_rows(file)) if (first or last) and phrase is None else 0
+    left_out = opened.store.undated(file) if (first or last) and phrase is None else 0
     hits = _hits(opened, posed, ranking, k, repetitions)
     if order == "date":
         hits = tuple(sorted(hits, key=lambda hit: hit.date or "", reverse=True))  # stable: equal dates by score
@@ -167,14 +168,12 @@ def _within(index: Index, text: str, understood: Understood, file: str | None, k
         return None
     rest = f"{text[: understood.start]} {text[understood.end :]}"
     question = asked(rest if len(tokens(rest)) > 1 else text, index.encoder, understood.language)
-    dated = index.store.rows(understood.since, understood.until, file)
-    undated = index.store.undated_rows(file)
     inside = rank(index, question, understood.language,
-                  undated if dated is None else np.union1d(dated, undated).astype(np.int64), k)
-    scores = inside.scores - _UNDATED * np.isin(inside.rows, undated)
+                  Within(understood.since, understood.until, file, undated=True), k)
+    scores = inside.scores - _UNDATED * index.store.undated_of(inside.rows)
     order = np.lexsort((inside.rows, -scores))
     inside = inside.reordered(order, scores[order])
-    everywhere = rank(index, question, understood.language, index.store.rows(None, None, file), k)
+    everywhere = rank(index, question, understood.language, Within(file=file), k)
     if not len(inside.rows) or float(everywhere.scores[0]) - float(inside.scores[0]) > _MUCH_BETTER:
         return None
     least = min(_ANSWERED, _confidence(index, understood.language, everywhere))
@@ -245,7 +244,7 @@ def _hits(index: Index, question: Asked, ranking: Ranking, k: int, repetitions: 
     return tuple(hits)
 
 
-def _groups(store: Store, ranking: Ranking, k: int, repetitions: bool) -> list[_Group]:
+def _groups(store: Engine, ranking: Ranking, k: int, repetitions: bool) -> list[_Group]:
     """The k best passages that tell different things, best first.
 
     Of passages that repeat each other the earliest published is shown, in the place of the best; with `repetitions`

@@ -13,7 +13,8 @@ import numpy as np
 
 from qa.closeness import Meter, asked
 from qa.encoder import Encoder, LightEncoder
-from qa.store import Rows, Store
+from qa.engine import EVERYWHERE, Engine, Within
+from qa.generations import Background
 from qa.unrelated import questions
 
 ANY = "any"  # stands for all languages together
@@ -23,36 +24,32 @@ _NEAREST, _NEAREST_BY_WORDS = 4, 12  # passages measured, by meaning in each lan
 # the closest is nearly always among them
 _FEWEST = 0.02  # of all passages: a language with fewer counts only among all of them
 
-# question language → passage language → [median of the best cosine, its spread, the same two of the best coverage,
-# and of the best interaction]; spread: 1.4826 × the median absolute deviation, which the few questions that a folder
-# does answer leave alone (Rousseeuw & Croux 1993)
-Background = dict[str, dict[str, list[float]]]
 
 
-def background(store: Store, encoder: Encoder) -> Background:
+def background(store: Engine, encoder: Encoder) -> Background:
     """Measures every unrelated question against the passages of each language; empty for an empty index."""
     if store.count == 0:
         return {}
     meter = Meter(store, encoder)
-    groups: dict[str, Rows] = {ANY: np.arange(store.count)}
+    passages = store.passages_in()
+    groups = {ANY: EVERYWHERE}
     for language in store.languages():
-        rows = store.rows_in(language)
-        if len(rows) >= _FEWEST * store.count:
-            groups[language] = rows
+        if passages.get(language, 0) >= _FEWEST * store.count:
+            groups[language] = Within(language=language) if passages[language] < store.count else EVERYWHERE
     posed = [(language, asked(text, encoder, language)) for language, listed in questions().items()
              for text in (listed if isinstance(encoder, LightEncoder) else listed[:_ASKED_SLOWLY])]
     vectors = np.stack([question.vector for _, question in posed])
-    nearest = [store.nearest_to_each(vectors, _NEAREST, rows if len(rows) < store.count else None)
-               for rows in groups.values()]
+    nearest = [store.nearest_to_each(vectors, _NEAREST, within) for within in groups.values()]
     measured: dict[str, dict[str, list[list[float]]]] = {
         language: {group: [] for group in groups} for language in questions()}
     for number, (language, question) in enumerate(posed):
-        by_words, _ = store.lexical.search(question.words, _NEAREST_BY_WORDS)
+        by_words, _ = store.nearest_by_words(question.words, _NEAREST_BY_WORDS)
         found = np.unique(np.concatenate([by_words, *(rows[number] for rows in nearest)]))
         found = found[found >= 0]
         measures = meter.measures(question, found)
-        for group, rows in groups.items():
-            inside = np.isin(found, rows, assume_unique=True)
+        written = np.array(store.languages_of(found), str)
+        for group, within in groups.items():
+            inside = written == group if within else np.ones(len(found), bool)
             measured[language][group].append([_best(one[inside]) for one in measures])
     measured[ANY] = {group: [pair for own in list(measured.values()) for pair in own[group]] for group in groups}
     return {language: {group: _middle(np.array(pairs)) for group, pairs in own.items()}

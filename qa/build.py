@@ -15,17 +15,20 @@ from pathlib import Path
 
 import numpy as np
 
-from qa import articles, encoder, generations, switching
+from qa import articles, encoder
 from qa.articles import Article, Found
-from qa.background import Background, background
-from qa.cuts import Cut, Cuts
+from qa.background import background
+from qa.cuts import Cut
 from qa.encoder import Encoder, LightEncoder, Units, Vectors
-from qa.errors import IndexDamaged, IndexProblem, Unreadable, UsageError
+from qa.engine import Engine, Known, Place, Rows, Sliced
+from qa.errors import Unreadable
+from qa.generations import Manifest, Whole
 from qa.parts import Parts
 from qa.passages import Passage
+from qa.places import place
 from qa.reading import Job, Reader
 from qa.recipe import PASSAGE_SIZE, Recipe
-from qa.store import Known, Rows, Store, Writer, document, writing
+from qa.store import document
 
 _SETTLED = 50_000_000  # nanoseconds: a file touched so shortly before it was looked at may be changed again without a
 # clock showing it, so that its text is compared next time
@@ -81,7 +84,7 @@ class _Ready:
     article: Article
     passages: list[Passage]
     vectors: Vectors | None
-    cut: list[Cut] | tuple[Cuts, Rows]  # the passages' sentences, or where the generation before holds them
+    cut: list[Cut] | tuple[Sliced, Rows]  # the passages' sentences, or where the generation before holds them
     units: list[Units]  # of these sentences, once they are embedded
 
     @property
@@ -104,33 +107,27 @@ def rebuild(folder: str | os.PathLike[str] = "seeds", *, index: str | os.PathLik
     Raises UsageError (no such folder), ModelError, IndexBusy, IndexProblem (the disk is full or fails). Files that
     cannot be read are in the report.
     """
-    return _rebuild(Path(folder), Path(index), model, full, progress or (lambda _: None), encoder, passage_size)
+    return _rebuild(Path(folder), place(index), model, full, progress or (lambda _: None), encoder, passage_size)
 
 
-def _rebuild(folder: Path, where: Path, model: str | None, full: bool, progress: Callable[[Progress], None],
+def _rebuild(folder: Path, where: Place, model: str | None, full: bool, progress: Callable[[Progress], None],
              chosen: Encoder | None, passage_size: int) -> Report:
     began = time.perf_counter()
     if not folder.is_dir():
         articles.scan(folder)  # says what is wrong with it, before anything is made
-    if where.exists() and not where.is_dir():
-        raise UsageError(f"{where} is a file, not a folder for an index. Choose another with --index")
     chosen = chosen or encoder.load(model)
     recipe = Recipe(chosen.name, chosen.fingerprint, chosen.dimension, passage_size)
-    with switching.building(where) as aside, contextlib.ExitStack() as closing:
+    with where.building() as making, contextlib.ExitStack() as closing:
         scanned = time.time_ns()
         # under the lock: what another builder has taken in meanwhile must not look deleted
         found, refused = articles.scan(folder)
-        last = _last(where)
-        if last:
-            closing.enter_context(last.store)
-            if not last.whole.damaged:  # a killed build may have completed a generation and not switched to it
-                switching.finish_switch(where, last.whole)
-                switching.keep_only(where, (last.number, switching.generation_before(where, last.number)))
+        opened = making.last()
+        last = _Before(opened[0], closing.enter_context(opened[1])) if opened else None
         known = last.store.known() if last else {}
         before = last if last and last.whole.manifest.recipe == recipe and not full else None
-        parts = Parts(where / generations.PARTS, recipe, 2 * sum(one.size for one in found))
+        parts = Parts(making.parts, recipe, 2 * sum(one.size for one in found))
         tokens = chosen.vocabulary if isinstance(chosen, LightEncoder) else 0
-        writer = closing.enter_context(Writer(aside, recipe.dimension, tokens))
+        writer = closing.enter_context(making.writer(recipe.dimension, tokens))
         read = closing.enter_context(contextlib.closing(_read(folder, found, refused, before, recipe, progress)))
         embedded = resumed = reused = changed = undated = total = 0
         for ready, fresh, again in _embedded(read, chosen, parts):
@@ -154,35 +151,25 @@ def _rebuild(folder: Path, where: Path, model: str | None, full: bool, progress:
         else:
             progress(Progress("writing", len(found), len(found), ""))
             writer.finish()
-            generation = switching.next_generation(where)
-            measured = _read_back(aside, chosen)
-            manifest = generations.Manifest(
+            generation = making.next_generation()
+            with making.read_back() as written:
+                measured = background(written, chosen)
+            manifest = Manifest(
                 generation, recipe, datetime.now(UTC).isoformat(timespec="seconds"), str(folder.resolve()), total,
-                embedded + reused, unreadable, measured, switching.checksums(aside))
-            switching.switch(where, aside, manifest)
-            switching.keep_only(where, (generation, last.number if last else None))
+                embedded + reused, unreadable, measured, making.files())
+            making.switch(manifest)
         parts.clear()
     return Report(generation, total, embedded + reused, embedded, reused, removed, total - undated, undated,
                   tuple(UnreadableFile(file, reason) for file, reason in unreadable),
                   round(time.perf_counter() - began, 3), recipe.model, resumed)
 
 
-def _read_back(aside: Path, chosen: Encoder) -> Background:
-    """Opens what was written, which a disk may have lost without a word, and measures it."""
-    with writing(aside):
-        try:
-            with Store(aside) as store:
-                return background(store, chosen)
-        except IndexDamaged as error:
-            raise OSError(str(error.__cause__ or error)) from error
-
-
 @dataclass(frozen=True, slots=True)
 class _Before:
     """The generation before, undamaged."""
 
-    whole: generations.Whole
-    store: Store
+    whole: Whole
+    store: Engine
 
     @property
     def number(self) -> int:
@@ -195,14 +182,6 @@ class _Before:
         rows = self.store.rows_of(found.file)
         return _Ready(found, kept.sha256, article, self.store.passages(rows.tolist()), self.store.vectors(rows),
                       (self.store.cuts, rows), [])
-
-
-def _last(where: Path) -> _Before | None:
-    try:
-        whole = generations.whole(where)
-        return _Before(whole, Store(whole.folder))
-    except IndexProblem:
-        return None  # a build from nothing mends whatever is wrong with it
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from qa.cuts import Sentences
 from qa.encoder import Encoder, LightEncoder, Vectors
-from qa.store import Rows, Store
+from qa.engine import EVERYWHERE, Engine, Rows, Within
 from qa.unrelated import little_words
 from qa.words import tokens
 
@@ -61,13 +61,13 @@ class Meter:
     average blurs what one sentence says, most of all for a question in another language (`python -m bench.fusion`).
     """
 
-    store: Store
+    store: Engine
     encoder: Encoder
 
-    def candidates(self, question: Asked, k: int, rows: Rows | None = None) -> Rows:
+    def candidates(self, question: Asked, k: int, within: Within = EVERYWHERE) -> Rows:
         """The rows that either side finds among its best k, ascending."""
-        by_vector, _ = self.store.nearest(question.vector, k, rows)
-        by_words, _ = self.store.lexical.search(question.words, k, rows)
+        by_vector, _ = self.store.nearest(question.vector, k, within)
+        by_words, _ = self.store.nearest_by_words(question.words, k, within)
         return np.union1d(by_vector, by_words).astype(np.int64)
 
     def measures(self, question: Asked, rows: Rows) -> tuple[Scores, Scores, Scores]:

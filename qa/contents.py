@@ -9,10 +9,11 @@ from typing import Any
 
 from qa import articles
 from qa.articles import Article
+from qa.engine import Engine, Place
 from qa.errors import Unreadable, UsageError
-from qa.generations import Whole, current, verify, whole
+from qa.generations import Whole
 from qa.index import open_index
-from qa.store import Store
+from qa.places import place
 
 _TITLES = 500  # of so many, spread over the index, some of each language are offered as a first question
 _EXAMPLES = 4  # titles of one language
@@ -41,6 +42,8 @@ class Status:
     damaged: tuple[str, ...] | None  # None: not verified
     examples: tuple[dict[str, str], ...]  # {"title", "language"}: titles to begin with, some of each language
     warning: str | None     # a newer generation is damaged: what, and how to mend it
+    engine: str             # that searches: "faiss", or Milvus and its version
+    by_words: bool          # False: the engine finds passages by their meaning alone
 
     def to_dict(self) -> dict[str, Any]:
         fields = asdict(self)
@@ -50,10 +53,11 @@ class Status:
 def status(index: str | os.PathLike[str] = "index", *, verify_checksums: bool = False) -> Status:
     """What the index holds. Loads no model. `verify_checksums` compares every file anew with its checksum, also of
     generations that answer nothing at present. Raises IndexMissing, IndexDamaged or IndexMismatch."""
-    damaged = tuple(verify(index)) if verify_checksums else None
-    found = _whole(index)
+    where = place(index)
+    damaged = tuple(where.verify()) if verify_checksums else None
+    found = _whole(where)
     manifest = found.manifest
-    with Store(found.folder) as store:
+    with where.store(found) as store:
         added, changed, deleted = _changes(store, manifest.folder, {file for file, _ in manifest.unreadable})
         dated = store.dated()
         first, last = store.span()
@@ -62,7 +66,7 @@ def status(index: str | os.PathLike[str] = "index", *, verify_checksums: bool = 
             manifest.generation, manifest.recipe.model, manifest.recipe.dimension, manifest.articles,
             manifest.passages, dated, manifest.articles - dated, first, last, store.languages(), manifest.built,
             manifest.folder, tuple({"file": file, "reason": reason} for file, reason in manifest.unreadable),
-            tuple(added), tuple(changed), tuple(deleted), damaged, examples, found.warning)
+            tuple(added), tuple(changed), tuple(deleted), damaged, examples, found.warning, store.name, store.by_words)
 
 
 def _examples(titles: list[tuple[str, str, str]]) -> tuple[dict[str, str], ...]:
@@ -75,21 +79,21 @@ def _examples(titles: list[tuple[str, str, str]]) -> tuple[dict[str, str], ...]:
     return tuple(chosen)
 
 
-_checked: dict[str, tuple[bytes, Whole]] = {}  # by folder, with what CURRENT held: a page asks at every visit
+_checked: dict[str, tuple[bytes, Whole]] = {}  # by place, with its pointer: a page asks at every visit
 
 
-def _whole(index: str | os.PathLike[str]) -> Whole:
-    key, pointer = os.path.realpath(index), current(index)
-    known = _checked.get(key)
+def _whole(where: Place) -> Whole:
+    pointer = where.pointer()
+    known = _checked.get(where.key)
     if known and known[0] == pointer:
         return known[1]
-    found = whole(index)
-    if pointer is not None and pointer == current(index):
-        _checked[key] = (pointer, found)
+    found = where.whole()
+    if pointer is not None and pointer == where.pointer():
+        _checked[where.key] = (pointer, found)
     return found
 
 
-def _changes(store: Store, folder: str, unreadable: set[str]) -> tuple[list[str], list[str], list[str]]:
+def _changes(store: Engine, folder: str, unreadable: set[str]) -> tuple[list[str], list[str], list[str]]:
     try:
         found, _ = articles.scan(folder)
     except UsageError:

@@ -22,14 +22,11 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qa.cores import spread
 from qa.errors import IndexDamaged, IndexMismatch, IndexMissing, IndexProblem
 from qa.recipe import FORMAT, Recipe
-
-if TYPE_CHECKING:  # begun before numpy is imported, see `begin`
-    from qa.background import Background
 
 # Every file beside the generations is named here and nowhere else.
 CURRENT = "CURRENT"  # {"generation": number, "manifest": its checksum, "sha256": of these two}
@@ -39,6 +36,11 @@ LOCK = "lock"
 BUILDING = "building"  # in GENERATIONS: a generation not yet complete
 LEAVING = "leaving"    # in GENERATIONS: a generation that is being removed
 MANIFEST = "manifest.json"  # in each generation: its other files are named in qa/store.py
+
+# Measured by qa/background.py: question language → passage language → [median of the best cosine, its spread, the same
+# two of the best coverage, and of the best interaction]; spread: 1.4826 × the median absolute deviation, which the few
+# questions that a folder does answer leave alone (Rousseeuw & Croux 1993).
+Background = dict[str, dict[str, list[float]]]
 
 _BLOCK = 2_000_000  # bytes read at once: a thread waits for the interpreter's lock after each
 
@@ -74,7 +76,7 @@ class Manifest:
 class Whole:
     """A generation found whole."""
 
-    folder: Path
+    folder: Path            # of its files; for one in Milvus, what its collections are called by
     manifest: Manifest
     damaged: tuple[str, ...]  # what was found instead of whole files on the way to this generation; mostly nothing
     warning: str | None       # the same in one line with its remedy
@@ -125,6 +127,12 @@ def read_manifest(folder: Path, where: Path) -> tuple[Manifest, str]:
         data = path.read_bytes()
     except OSError as error:
         raise IndexDamaged(f"{path}: {error.strerror}") from error
+    return manifest_of(data, path, where)
+
+
+def manifest_of(data: bytes, path: Path | str, where: Path | str) -> tuple[Manifest, str]:
+    """What `Manifest.sealed` wrote, of the index in `where`, and its checksum. Raises IndexMismatch, or IndexDamaged
+    of `path`."""
     first = _FIRST_LINE.match(data)
     checksum = hashlib.sha256(data[first.end() :]).hexdigest() if first else ""
     sound = first is not None and checksum == first.group(1).decode("ascii")

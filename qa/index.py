@@ -6,23 +6,23 @@ import hashlib
 import os
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 
 from qa import articles
 from qa.closeness import Meter
 from qa.encoder import Encoder, load
+from qa.engine import Engine, Place, Rows
 from qa.errors import IndexDamaged, IndexMismatch, ModelError, Unreadable
-from qa.generations import Manifest, Whole, current, whole
-from qa.store import Rows, Store
+from qa.generations import Manifest, Whole
+from qa.places import place
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
     """One complete generation, opened: every answer comes from one of these."""
 
-    where: Path
+    where: str      # the folder or the address it lies at, the same for all its names
     manifest: Manifest
-    store: Store
+    store: Engine
     encoder: Encoder
     meter: Meter
     warning: str | None = None  # a newer generation is damaged: what, and how to mend it
@@ -68,20 +68,19 @@ def open_index(index: str | os.PathLike[str], encoder: Encoder | None = None) ->
     whole is opened instead, with a warning. `encoder` replaces the one the index names (it must have the same
     fingerprint). Raises IndexMissing, IndexDamaged, IndexMismatch or ModelError.
     """
-    where = Path(index)
-    key = str(where.resolve())
+    where = place(index)
     with _opening:
-        pointer = current(where)
-        known = _opened.get(key)
+        pointer = where.pointer()
+        known = _opened.get(where.key)
         if known and known[0] == pointer and encoder in (None, known[1].encoder):
             return known[1]
         opened = _open(where, encoder)
-        if pointer is not None and pointer == current(where):
-            _opened[key] = (pointer, opened)
+        if pointer is not None and pointer == where.pointer():
+            _opened[where.key] = (pointer, opened)
         return opened
 
 
-def _open(where: Path, encoder: Encoder | None) -> Index:
+def _open(where: Place, encoder: Encoder | None) -> Index:
     found, store = _whole_store(where)
     recipe = found.manifest.recipe
     if encoder is None:
@@ -90,22 +89,22 @@ def _open(where: Path, encoder: Encoder | None) -> Index:
         try:
             encoder = load(recipe.model)
         except ModelError as error:
-            raise ModelError(f"The index in {where} was made with the model {recipe.model!r}. {error}") from error
+            raise ModelError(f"The index in {where.key} was made with the model {recipe.model!r}. {error}") from error
         _encoders[encoder.fingerprint] = encoder
     if encoder.fingerprint != recipe.fingerprint or encoder.dimension != recipe.dimension:
-        raise IndexMismatch(f"The index in {where} was made with another version of the model {recipe.model!r}."
+        raise IndexMismatch(f"The index in {where.key} was made with another version of the model {recipe.model!r}."
                             " Its vectors cannot be compared with this one's. Build it anew with: qa rebuild")
-    return Index(where, found.manifest, store, encoder, Meter(store, encoder), found.warning)
+    return Index(where.key, found.manifest, store, encoder, Meter(store, encoder), found.warning)
 
 
-def _whole_store(where: Path) -> tuple[Whole, Store]:
+def _whole_store(where: Place) -> tuple[Whole, Engine]:
     for _ in range(9):  # rebuilds may switch, and remove what was found whole a moment ago
-        before = current(where)
-        found = whole(where)
+        before = where.pointer()
+        found = where.whole()
         try:
-            return found, Store(found.folder)
+            return found, where.store(found)
         except IndexDamaged:
-            if current(where) == before:
+            if where.pointer() == before:
                 raise
-    found = whole(where)
-    return found, Store(found.folder)
+    found = where.whole()
+    return found, where.store(found)

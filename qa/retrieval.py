@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from qa.background import expected
 from qa.closeness import Asked, Scores
+from qa.engine import EVERYWHERE, Rows, Within
 from qa.index import Index
-from qa.store import Rows
 
 CANDIDATES = 50  # passages taken from each side: 80 find half a point more across languages, and cost half more
 # Chosen on the development questions, single folders and mixed ones: `python -m bench.fusion`
@@ -34,9 +34,9 @@ class Ranking:
         return Ranking(self.rows[order], scores, self.vector[order], self.lexical[order], self.interaction[order])
 
 
-def rank(index: Index, question: Asked, language: str, rows: Rows | None = None, k: int = CANDIDATES) -> Ranking:
-    """The passages that may answer, at least k if there are as many, among `rows` (None: all). `language` is the
-    question's.
+def rank(index: Index, question: Asked, language: str, within: Within = EVERYWHERE, k: int = CANDIDATES) -> Ranking:
+    """The passages that may answer, at least k if there are as many, among those that meet the conditions.
+    `language` is the question's.
 
     Each side names its best candidates; both then measure all of them exactly. The score is
     (cosine - expected cosine) + LEXICAL_WEIGHT · (coverage - LEXICAL_SHARE · expected coverage)
@@ -45,7 +45,7 @@ def rank(index: Index, question: Asked, language: str, rows: Rows | None = None,
     of one language a constant, in a mixed one what keeps passages in the question's own language from winning
     because they share its little words.
     """
-    candidates = index.there(index.meter.candidates(question, max(CANDIDATES, k), rows))
+    candidates = index.there(index.meter.candidates(question, max(CANDIDATES, k), within))
     cosines, covered, met = index.meter.measures(question, candidates)
     written = index.store.languages_of(candidates)
     usual = np.array([expected(index.manifest.background, language, one) for one in written], np.float32).reshape(-1, 6)

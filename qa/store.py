@@ -6,7 +6,6 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +19,7 @@ from qa.articles import Article, Found
 from qa.cuts import Cut, Cuts
 from qa.dates import Dated, Section, bounds
 from qa.encoder import Units, Vectors
+from qa.engine import EVERYWHERE, Known, Rows, Scores, Sliced, Within
 from qa.errors import IndexDamaged, IndexProblem
 from qa.lexical import Lexical, unchanging
 from qa.lexical import build as build_lexical
@@ -32,8 +32,7 @@ WORDS = "words"  # a folder, see qa/lexical.py
 CUTS = "cuts"  # a folder, see qa/cuts.py
 MANIFEST = "manifest.json"
 
-Rows = NDArray[np.int64]
-
+_SELECTED = 4   # selections of rows that are kept: a large one takes 8 bytes a passage
 _SCHEMA = """
 CREATE TABLE articles (
     number INTEGER PRIMARY KEY, file TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, modified INTEGER NOT NULL,
@@ -53,18 +52,6 @@ CREATE INDEX furniture_of ON furniture (article);
 CREATE INDEX passages_of ON passages (article);
 CREATE INDEX passages_by_day ON passages (first_day, last_day);
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the index holds about one file: enough to tell whether it changed."""
-
-    number: int
-    file: str
-    size: int       # bytes
-    modified: int   # nanoseconds
-    touched: int    # nanoseconds
-    sha256: str
 
 
 def document(passage: Passage) -> str:
@@ -104,15 +91,16 @@ class Writer:
         self._rows = 0
 
     def add(self, found: Found, sha256: str, article: Article, passages: Sequence[Passage], vectors: Vectors,
-            cut: Sequence[Cut] | tuple[Cuts, Rows], units: Sequence[Units] = ()) -> None:
-        """Adds one article; `vectors` are the unit rows of `passages`, (len(passages), dimension). `cut` are the
-        passages' sentences with the `units` of all of them, or where another index of the same model holds them."""
+            cut: Sequence[Cut] | tuple[Sliced, Rows], units: Sequence[Units] = ()) -> None:
+        """See `qa.engine.Writer.add`."""
         if len(passages) != len(vectors):
             raise ValueError("one vector a passage")
         with writing(self._folder):
             self._add(found, sha256, article, passages)
             if isinstance(cut, tuple):
-                self._cuts.take_over(*cut)
+                before, rows = cut
+                assert isinstance(before, Cuts)
+                self._cuts.take_over(before, rows)
             else:
                 self._cuts.add(cut, units)
         if len(vectors):
@@ -191,11 +179,15 @@ def _read_vectors(path: Path) -> Any:
 
 
 class Store:
-    """One generation, opened for reading. Usable from several threads."""
+    """One generation in files, opened for reading; see `qa.engine.Engine`. Usable from several threads."""
+
+    name = "faiss"
+    by_words = True
 
     def __init__(self, folder: Path) -> None:
         """Opens the files of `folder`. Raises IndexDamaged when one of them cannot be read."""
         self._undated: Rows | None = None
+        self._selected: dict[Within, Rows] = {}
         try:
             self._database = unchanging(folder / DATABASE, self)
             self._vectors: Any = _read_vectors(folder / VECTORS)
@@ -291,6 +283,19 @@ class Store:
         return self._rows("SELECT p.row FROM passages p JOIN articles a ON a.number = p.article WHERE a.language = ?"
                           " ORDER BY p.row", (language,))
 
+    def undated_of(self, rows: Rows) -> NDArray[np.bool_]:
+        """Whether each is without a date, (len(rows),)."""
+        return np.isin(rows, self.undated_rows(None))
+
+    def undated(self, file: str | None) -> int:
+        """How many passages are without a date, of the files that match the glob."""
+        return len(self.undated_rows(file))
+
+    def passages_in(self) -> dict[str, int]:
+        """How many passages there are in each language."""
+        return dict(self._database.execute("SELECT a.language, count(*) FROM passages p JOIN articles a"
+                                           " ON a.number = p.article GROUP BY a.language"))
+
     def files_of(self, rows: Rows) -> list[str]:
         """The file of each of these rows' articles."""
         return self._of_articles("file", rows)
@@ -337,21 +342,42 @@ class Store:
             "SELECT file, title, language FROM articles WHERE title IS NOT NULL"
             " ORDER BY (number * 2654435761) % 4294967296 LIMIT ?", (limit,))]
 
-    # --- vectors
+    # --- finding
 
-    def nearest(self, vector: Vectors, k: int, rows: Rows | None = None) -> tuple[Rows, Vectors]:
-        """The k passages with the greatest inner product with `vector`, best first, among `rows` if given:
-        (row numbers, inner products), fewer than k when there are fewer."""
-        found, scores = self._search(vector[None], k, rows)
+    def _within(self, within: Within) -> Rows | None:
+        """The rows that meet the conditions; None when there are none. Those of the last few are kept: each side of
+        the index is searched within the same, and «en 2022» is tried again without."""
+        if not within:
+            return None
+        found = self._selected.get(within)
+        if found is None:
+            chosen = self.rows(within.since, within.until, within.file)
+            if within.undated and chosen is not None and (within.since or within.until):
+                chosen = np.union1d(chosen, self.undated_rows(within.file))
+            if within.language is not None:
+                own = self.rows_in(within.language)
+                chosen = own if chosen is None else np.intersect1d(chosen, own)
+            assert chosen is not None
+            if len(self._selected) >= _SELECTED:
+                self._selected = {}
+            found = self._selected[within] = chosen
+        return found
+
+    def nearest_by_words(self, words: Sequence[str], k: int, within: Within = EVERYWHERE) -> tuple[Rows, Scores]:
+        """See `Engine.nearest_by_words`."""
+        return self.lexical.search(words, k, self._within(within))
+
+    def nearest(self, vector: Vectors, k: int, within: Within = EVERYWHERE) -> tuple[Rows, Vectors]:
+        """See `Engine.nearest`."""
+        found, scores = self._search(vector[None], k, self._within(within))
         real = found[0] >= 0
         found, scores = found[0][real], scores[0][real]
         order = np.lexsort((found, -scores))  # equal scores: the earlier passage first, so that answers repeat
         return found[order], scores[order]
 
-    def nearest_to_each(self, vectors: Vectors, k: int, rows: Rows | None = None) -> Rows:
-        """The rows of the k passages nearest to each of `vectors`, (len(vectors), k or fewer), -1 where there are
-        fewer."""
-        return self._search(vectors, k, rows)[0]
+    def nearest_to_each(self, vectors: Vectors, k: int, within: Within = EVERYWHERE) -> Rows:
+        """See `Engine.nearest_to_each`."""
+        return self._search(vectors, k, self._within(within))[0]
 
     def _search(self, vectors: Vectors, k: int, rows: Rows | None) -> tuple[Rows, Vectors]:
         import faiss

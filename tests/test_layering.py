@@ -15,7 +15,8 @@ ROOT = Path(__file__).parent.parent
 # The one place where the order is written down.
 ORDER = (
     "errors recipe cores dates datelines dating sentences furniture articles passages hub encoder words cuts reading"
-    " unrelated lexical store closeness background generations switching parts index build questions reranker"
+    " unrelated generations engine lexical store closeness background switching folders places parts index"
+    " build questions reranker"
     " retrieval answers contents evaluation page cli"
 ).split()
 
