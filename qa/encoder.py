@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import mmap
 import os
 import re
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -17,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa import hub
+from qa.checksums import checksum
 from qa.errors import ModelError
 from qa.recipe import SHIPPED_FOLDER, SHIPPED_MODEL
 
@@ -97,11 +96,9 @@ class StaticEncoder:
 
         where = Path(folder)
         try:
-            with ThreadPoolExecutor(1) as beside:  # the tokenizer's vocabulary takes four times as long
-                fingerprint = beside.submit(folder_fingerprint, where)
-                self._tokenizer = Tokenizer.from_file(str(where / "tokenizer.json"))
-                stored = _mapped(where / "model.safetensors")
-            self.fingerprint = fingerprint.result()
+            self._tokenizer = Tokenizer.from_file(str(where / "tokenizer.json"))
+            stored = _mapped(where / "model.safetensors")
+            self.fingerprint = folder_fingerprint(where)
         except (OSError, SafetensorError) as error:
             raise ModelError(f"The model in {where} cannot be read ({error}). Install qa again, or name another"
                              " model: qa rebuild --model NAME_OR_PATH") from error
@@ -229,23 +226,14 @@ class SentenceTransformerEncoder:
 
 
 def folder_fingerprint(folder: Path) -> str:
-    """SHA-256 over the names and bytes of a model folder's files, README and hidden files left out."""
+    """SHA-256 over the names and checksums of a model folder's files, README and hidden files left out."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
         if path.is_file() and path.suffix != ".md" and not any(part.startswith(".") for part in relative.parts):
             digest.update(relative.as_posix().encode())
-            digest.update(_sha256(path))
+            digest.update(checksum(path).encode())
     return digest.hexdigest()
-
-
-def _sha256(path: Path) -> bytes:
-    """In one piece, for which the interpreter's lock is let go once."""
-    with path.open("rb") as stream:
-        if os.fstat(stream.fileno()).st_size == 0:
-            return hashlib.sha256().digest()
-        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return hashlib.sha256(data).digest()
 
 
 # What safetensors calls the kinds of numbers that numpy has too.

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qa.checksums import checksum
 from qa.cores import spread
 from qa.errors import IndexDamaged, IndexMismatch, IndexMissing, IndexProblem
 from qa.recipe import FORMAT, Recipe
@@ -42,8 +43,6 @@ MANIFEST = "manifest.json"  # in each generation: its other files are named in q
 # questions that a folder does answer leave alone (Rousseeuw & Croux 1993).
 Background = dict[str, dict[str, list[float]]]
 
-_BLOCK = 2_000_000  # bytes read at once: a thread waits for the interpreter's lock after each
-
 _FIRST_LINE = re.compile(rb'\{"sha256": "([0-9a-f]{64})",\n')  # of a manifest: the checksum of all that follows it
 
 
@@ -59,7 +58,7 @@ class Manifest:
     passages: int
     unreadable: tuple[tuple[str, str], ...]  # (file, reason)
     background: Background  # see qa/background.py
-    files: dict[str, dict[str, Any]]    # {name: {"size": bytes, "sha256": hex}}
+    files: dict[str, dict[str, Any]]    # {name: {"size": bytes, "xxh3": its checksum}}
 
     def sealed(self) -> tuple[bytes, str]:
         """JSON whose first line is the checksum of the others, and that checksum."""
@@ -274,7 +273,7 @@ def _damage(folder: Path, manifest: Manifest) -> list[str]:
     def damage(name: str) -> str | None:
         expected = manifest.files[name]
         try:
-            if (folder / name).stat().st_size != expected["size"] or sha256(folder / name) != expected["sha256"]:
+            if (folder / name).stat().st_size != expected["size"] or checksum(folder / name) != expected["xxh3"]:
                 return f"{folder / name}: changed since it was written"
         except OSError as error:
             return f"{folder / name}: {error.strerror}"
@@ -284,12 +283,3 @@ def _damage(folder: Path, manifest: Manifest) -> list[str]:
     found = dict(zip(largest_first, spread(damage, largest_first), strict=True))
     return [line for _, line in sorted(found.items()) if line]
 
-
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal figures."""
-    digest = hashlib.sha256()
-    block = memoryview(bytearray(min(_BLOCK, path.stat().st_size + 1)))
-    with path.open("rb", buffering=0) as stream:
-        while size := stream.readinto(block):
-            digest.update(block[:size])
-    return digest.hexdigest()

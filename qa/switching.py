@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from qa.checksums import checksum
 from qa.cores import spread
 from qa.errors import IndexBusy, IndexMissing, IndexProblem
 from qa.generations import (
@@ -30,7 +31,6 @@ from qa.generations import (
     pointed_to,
     pointer,
     read_manifest,
-    sha256,
 )
 from qa.store import writing
 
@@ -101,11 +101,11 @@ def next_generation(index: str | os.PathLike[str]) -> int:
 
 
 def checksums(folder: Path) -> dict[str, dict[str, Any]]:
-    """{name: size in bytes and SHA-256} of every file below `folder`."""
+    """{name: size in bytes and checksum} of every file below `folder`."""
     sizes = {path: path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST}
     largest_first = sorted(sizes, key=lambda path: (-sizes[path], path))
-    found = dict(zip(largest_first, spread(sha256, largest_first), strict=True))
-    return {path.relative_to(folder).as_posix(): {"size": sizes[path], "sha256": found[path]} for path in sorted(sizes)}
+    found = dict(zip(largest_first, spread(checksum, largest_first), strict=True))
+    return {path.relative_to(folder).as_posix(): {"size": sizes[path], "xxh3": found[path]} for path in sorted(sizes)}
 
 
 def switch(index: str | os.PathLike[str], aside: Path, manifest: Manifest) -> None:

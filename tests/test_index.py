@@ -392,13 +392,13 @@ def test_a_first_build_that_was_stopped_before_its_switch_is_no_damage(build: Bu
 def compared(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The files compared with their checksums so far."""
     names: list[str] = []
-    real = generations.sha256
+    real = generations.checksum
 
     def noted(path: Path) -> str:
         names.append(path.name)
         return real(path)
 
-    monkeypatch.setattr(generations, "sha256", noted)
+    monkeypatch.setattr(generations, "checksum", noted)
     yield names
     generations._begun.clear()
 
