@@ -7,7 +7,8 @@ import contextlib
 import os
 import re
 import stat
-from dataclasses import dataclass
+from bisect import bisect_right
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qa.dates import Dated, Section
@@ -144,6 +145,7 @@ def article(file: str, data: bytes) -> Article:
     language = _language(_without(text, marked) or text)
     sections = tuple(dating.sections(text, language=language, file=file, metadata=metadata))
     marked = _with_datelines(text, marked, sections)
+    sections = _from_headlines(text, marked, sections)
     title = _clean(title) or heading(text, marked, 0, len(text))
     return Article(file, text, title, language, sections, _with_fragments(text, marked, sections, title))
 
@@ -320,6 +322,22 @@ def _with_datelines(text: str, marked: tuple[Span, ...], sections: tuple[Section
             if rest <= _BESIDE_A_DATE and not any(a <= at < b for a, b in marked):
                 added.add((start, end))
     return tuple(sorted(added))
+
+
+def _from_headlines(text: str, marked: tuple[Span, ...], sections: tuple[Section, ...]) -> tuple[Section, ...]:
+    """Begins each further article of a page with its headline, where that stands by itself above the dateline, after
+    what ends the article before: a ruler, a share bar, a link to read on."""
+    found = runs(text, marked)
+    ends = [end for _, end in found]
+    begun = list(sections)
+    for number in range(1, len(begun)):
+        before, section = begun[number - 1], begun[number]
+        above = bisect_right(ends, section.start) - 1
+        start, end = found[above] if above >= 0 else (0, 0)
+        stands_alone = before.start < start and "\n" not in text[start:end] and not text[end : section.start].strip()
+        if stands_alone and heading(text, marked, start, section.end) == text[start:end].lstrip("# "):
+            begun[number - 1 : number + 1] = replace(before, end=start), replace(section, start=start)
+    return tuple(begun)
 
 
 def _with_fragments(text: str, marked: tuple[Span, ...], sections: tuple[Section, ...],

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from qa import articles
 from qa.articles import article, decode, read_bytes, scan
 from qa.errors import Unreadable, UsageError
+from qa.passages import passages
 
 FRENCH = (
     "La fête des lanternes a été repoussée à l’été, « dit le maire » : là-bas, l’eau gèle encore.\n"
@@ -155,6 +156,31 @@ def test_newlines_of_windows_and_of_old_macs_count_as_one() -> None:
 def test_the_title_is_what_a_reader_takes_for_it(file: str, text: str, title: str | None) -> None:
     """A headline ends without a full stop; Markdown says which line it is; a sentence is no title."""
     assert article(file, text.encode()).title == title
+
+
+PROSE = "The ferry left the harbour at dawn, with nine sacks of coffee and a brass band on its upper deck."
+
+
+@pytest.mark.parametrize(
+    ("between", "title"),
+    [
+        ("* * *\n\nA bridge of cedar and rope\n\n", "A bridge of cedar and rope"),
+        ("Lire aussi : le port\n\n## A bridge of cedar and rope\n", "A bridge of cedar and rope"),
+        ("* * *\n\nTwo short lines here\nand a second one\n\n", None),  # which of them is the headline?
+        ("A line of the first article\n\n", None),  # nothing ends that one above it
+    ],
+)
+def test_a_further_article_begins_with_the_headline_above_its_date(between: str, title: str | None) -> None:
+    """Of several articles on a page each has its own title, also where it stands above the dateline."""
+    text = f"The blue ferries of Brume\n12/03/2019\n\n{PROSE}\n\n{between}4 June 2021\nOn ports\n\n{PROSE}\n"
+    read = article("a.txt", text.encode())
+    first, second = read.sections
+    dates = [section.published.date for section in (first, second) if section.published]
+    assert (read.title, dates) == ("The blue ferries of Brume", ["2019-03-12", "2021-06-04"])
+    begin = text.index(title) if title else text.index("4 June")
+    assert text[second.start : second.end].lstrip("# ") == text[begin:]
+    [cut] = [passage for passage in passages(read) if passage.start >= second.start]
+    assert (cut.title, cut.text.split("\n")[-1]) == (title, PROSE)
 
 
 @pytest.mark.parametrize(
