@@ -370,7 +370,8 @@ def _absolute(question: str, language: str, today: datetime.date) -> _Span | Non
 @lru_cache(maxsize=256)
 def _leading(words: str, part: str) -> re.Pattern[str]:
     middle = rf"(?:(?:{part})\s*){{0,3}}" if part else ""
-    return re.compile(rf"(?<![\w’'-])(?:{words})(?:\s+|(?<=['’])|(?<=[\u3400-\u9fff])){middle}$", re.I)
+    han = r"(?-i:[\u3400-\u9fff])"  # looking for small and capital letters among them takes 4 ms
+    return re.compile(rf"(?<![\w’'-])(?:{words})(?:\s+|(?<=['’])|(?<={han})){middle}$", re.I)
 
 
 def _opening(question: str, words: str, table: _Table, end: int) -> int | None:
