@@ -12,8 +12,9 @@ from qa import generations, switching
 from qa.engine import Engine, Writer
 from qa.errors import IndexDamaged, IndexProblem, UsageError
 from qa.generations import Manifest, Whole
-from qa.store import Store, writing
+from qa.store import VECTORS, Store, writing
 from qa.store import Writer as FileWriter
+from qa.vectors import EXACT, Search
 
 
 class Folder:
@@ -33,7 +34,7 @@ class Folder:
 
     def store(self, found: Whole) -> Engine:
         """See `Place.store`."""
-        return Store(found.folder)
+        return _store(found)
 
     def verify(self) -> list[str]:
         """See `Place.verify`."""
@@ -48,6 +49,10 @@ class Folder:
             yield _Making(self._where, aside)
 
 
+def _store(found: Whole) -> Store:
+    return Store(found.folder, Search(**found.manifest.files[VECTORS]["search"]))
+
+
 class _Making:
     """See `Making`."""
 
@@ -56,11 +61,12 @@ class _Making:
         self._where = where
         self._aside = aside
         self._before: int | None = None
+        self._writer: FileWriter | None = None
 
     def last(self) -> tuple[Whole, Engine] | None:
         try:
             found = generations.whole(self._where)
-            store = Store(found.folder)
+            store = _store(found)
         except IndexProblem:
             return None  # a build from nothing mends whatever is wrong with it
         self._before = found.manifest.generation
@@ -70,14 +76,15 @@ class _Making:
         return found, store
 
     def writer(self, dimension: int, tokens: int) -> Writer:
-        return FileWriter(self._aside, dimension, tokens)
+        self._writer = FileWriter(self._aside, dimension, tokens)
+        return self._writer
 
     @contextlib.contextmanager
     def read_back(self) -> Iterator[Engine]:
         """A disk may have lost what was written without a word."""
         with writing(self._aside):
             try:
-                with Store(self._aside) as store:
+                with Store(self._aside, self._search()) as store:
                     yield store
             except IndexDamaged as error:
                 raise OSError(str(error.__cause__ or error)) from error
@@ -86,7 +93,12 @@ class _Making:
         return switching.next_generation(self._where)
 
     def files(self) -> dict[str, dict[str, Any]]:
-        return switching.checksums(self._aside)
+        files = switching.checksums(self._aside)
+        files[VECTORS]["search"] = self._search().to_dict()
+        return files
+
+    def _search(self) -> Search:
+        return self._writer.search if self._writer else EXACT
 
     def switch(self, manifest: Manifest) -> None:
         switching.switch(self._where, self._aside, manifest)

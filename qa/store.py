@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +23,12 @@ from qa.errors import IndexDamaged, IndexProblem
 from qa.lexical import Lexical, unchanging
 from qa.lexical import build as build_lexical
 from qa.passages import Passage
+from qa.vectors import EXACT, Search, VectorIndex, VectorWriter
 
 # Every file of a generation is named here and nowhere else.
 DATABASE = "articles.sqlite"
 VECTORS = "vectors.faiss"
+SHORTLIST = "shortlist.faiss"  # only of a large index, see qa/vectors.py
 WORDS = "words"  # a folder, see qa/lexical.py
 CUTS = "cuts"  # a folder, see qa/cuts.py
 MANIFEST = "manifest.json"
@@ -78,15 +79,14 @@ class Writer:
 
     def __init__(self, folder: Path, dimension: int, tokens: int = 0) -> None:
         """`tokens`: how many the model knows; 0 for one whose tokens are not kept."""
-        import faiss
-
+        self.search = EXACT  # how the vectors are to be searched, known when all is written
         self._folder = folder
         with writing(folder):
+            self._vectors = VectorWriter(folder / VECTORS, folder / SHORTLIST, dimension)
             self._cuts = cuts.Writer(folder / CUTS, tokens)
             self._database = sqlite3.connect(folder / DATABASE)
             self._database.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA page_size=8192;"
                                          + _SCHEMA)
-        self._vectors: Any = faiss.IndexFlatIP(dimension)
         self._articles = 0
         self._rows = 0
 
@@ -103,8 +103,7 @@ class Writer:
                 self._cuts.take_over(before, rows)
             else:
                 self._cuts.add(cut, units)
-        if len(vectors):
-            self._vectors.add(np.ascontiguousarray(vectors, np.float32))
+            self._vectors.add(vectors)
         self._articles += 1
         self._rows += len(passages)
 
@@ -125,15 +124,13 @@ class Writer:
 
     def finish(self) -> None:
         """Writes what is still in memory. The folder is complete afterwards but for its manifest."""
-        import faiss
-
         with writing(self._folder):
             self._database.executescript(_INDEXES)
             self._database.commit()
             self._database.close()
             self._cuts.finish()
             build_lexical(self._folder / WORDS, Cuts(self._folder / CUTS).documents(), self._cuts.vocabulary)
-            faiss.write_index(self._vectors, str(self._folder / VECTORS))
+            self.search = self._vectors.finish()
 
     def __enter__(self) -> Self:
         return self
@@ -143,6 +140,7 @@ class Writer:
         with contextlib.suppress(sqlite3.Error, OSError):  # what is not finished is thrown away
             self._database.close()
             self._cuts.close()
+            self._vectors.close()
 
 
 def _stored(published: Dated | None) -> tuple[str | None, str | None, str | None, int | None]:
@@ -162,42 +160,27 @@ def _dated(date_: str | None, source: str | None, evidence: str | None, start: i
     return None if date_ is None else Dated(date_, source or "", evidence or "", start)
 
 
-_reading_vectors = threading.Lock()
-
-
-def _read_vectors(path: Path) -> Any:
-    """A FAISS file, mapped. FAISS believes what a file says of its own size, so it is told the size beforehand."""
-    import faiss
-
-    with _reading_vectors:  # the limit is one for the whole process
-        usual = faiss.get_deserialization_vector_byte_limit()
-        faiss.set_deserialization_vector_byte_limit(path.stat().st_size)
-        try:
-            return faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-        finally:
-            faiss.set_deserialization_vector_byte_limit(usual)
-
-
 class Store:
     """One generation in files, opened for reading; see `qa.engine.Engine`. Usable from several threads."""
 
     name = "faiss"
     by_words = True
 
-    def __init__(self, folder: Path) -> None:
-        """Opens the files of `folder`. Raises IndexDamaged when one of them cannot be read."""
+    def __init__(self, folder: Path, search: Search = EXACT) -> None:
+        """Opens the files of `folder`; `search` is what its Writer said. Raises IndexDamaged when one of them cannot be
+        read."""
         self._undated: Rows | None = None
         self._selected: dict[Within, Rows] = {}
         try:
             self._database = unchanging(folder / DATABASE, self)
-            self._vectors: Any = _read_vectors(folder / VECTORS)
+            self._vectors = VectorIndex(folder / VECTORS, folder / SHORTLIST, search)
             self.lexical = Lexical(folder / WORDS)
             self.cuts = Cuts(folder / CUTS)
             self.count = int(self._database.execute("SELECT count(*) FROM passages").fetchone()[0])
         except Exception as error:  # each library has its own errors for damage
             raise IndexDamaged(f"The index in {folder} cannot be read ({str(error).splitlines()[0]})."
                                " Build it anew with: qa rebuild --full") from error
-        if not self._vectors.ntotal == self.lexical.count == self.cuts.count == self.count:
+        if not self._vectors.count == self.lexical.count == self.cuts.count == self.count:
             raise IndexDamaged(f"The files of the index in {folder} do not belong together."
                                " Build it anew with: qa rebuild --full")
 
@@ -369,32 +352,15 @@ class Store:
 
     def nearest(self, vector: Vectors, k: int, within: Within = EVERYWHERE) -> tuple[Rows, Vectors]:
         """See `Engine.nearest`."""
-        found, scores = self._search(vector[None], k, self._within(within))
-        real = found[0] >= 0
-        found, scores = found[0][real], scores[0][real]
-        order = np.lexsort((found, -scores))  # equal scores: the earlier passage first, so that answers repeat
-        return found[order], scores[order]
+        return self._vectors.nearest(vector, k, self._within(within))
 
     def nearest_to_each(self, vectors: Vectors, k: int, within: Within = EVERYWHERE) -> Rows:
         """See `Engine.nearest_to_each`."""
-        return self._search(vectors, k, self._within(within))[0]
-
-    def _search(self, vectors: Vectors, k: int, rows: Rows | None) -> tuple[Rows, Vectors]:
-        import faiss
-
-        k = min(k, self.count if rows is None else len(rows))
-        if k == 0:
-            return np.zeros((len(vectors), 0), np.int64), np.zeros((len(vectors), 0), np.float32)
-        parameters = None if rows is None else faiss.SearchParameters(  # type: ignore[call-arg]
-            sel=faiss.IDSelectorBatch(rows))
-        scores, found = self._vectors.search(np.ascontiguousarray(vectors, np.float32), k, params=parameters)
-        return found.astype(np.int64), scores.astype(np.float32)  # faiss fills up with -1
+        return self._vectors.nearest_to_each(vectors, k, self._within(within))
 
     def vectors(self, rows: Rows) -> Vectors:
         """The unit vectors of these rows, (len(rows), dimension)."""
-        if not len(rows):
-            return np.zeros((0, int(self._vectors.d)), np.float32)
-        return np.asarray(self._vectors.reconstruct_batch(np.ascontiguousarray(rows, np.int64)), np.float32)
+        return self._vectors.rows(rows)
 
 
 def _conditions(since: date | None, until: date | None, file: str | None) -> tuple[list[str], list[object]]:
