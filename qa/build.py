@@ -19,7 +19,7 @@ from qa import articles, encoder
 from qa.articles import Article, Found
 from qa.background import background
 from qa.cuts import Cut
-from qa.encoder import Encoder, LightEncoder, Units, Vectors
+from qa.encoder import Encoder, LightEncoder, Units, Vectors, unit
 from qa.engine import Engine, Known, Place, Rows, Sliced
 from qa.errors import Unreadable
 from qa.generations import Manifest, Whole
@@ -261,15 +261,21 @@ def _embedded(stream: Iterator[_Ready], chosen: Encoder, parts: Parts) -> Iterat
 
 
 def _flush(waiting: list[_Ready], chosen: Encoder, parts: Parts) -> Iterator[tuple[_Ready, int, int]]:
-    fresh = [passage for ready in waiting if ready.vectors is None for passage in ready.passages]
-    texts = [document(passage) for passage in fresh]
+    cut = [(passage, one) for ready in waiting if not isinstance(ready.cut, tuple)
+           for passage, one in zip(ready.passages, ready.cut, strict=True)]
+    texts = [document(passage) for passage, _ in cut]
     kept = parts.find(texts)
-    missing = [text for text, vector in zip(texts, kept, strict=True) if vector is None]
-    embedded = chosen.encode_passages(missing)
-    parts.keep(missing, embedded)
+    missing = [place for place, vector in enumerate(kept) if vector is None]
+    if isinstance(chosen, LightEncoder):
+        units = chosen.units([passage.text[start:end] for passage, one in cut for start, end in one.spans])
+        embedded = _sums(cut, units, chosen)[missing]
+    else:
+        units = []
+        embedded = chosen.encode_passages([texts[place] for place in missing])
+    parts.keep([texts[place] for place in missing], embedded)
     rest = iter(embedded)
     vectors = [next(rest) if vector is None else vector for vector in kept]
-    units = iter(chosen.units(_sentences(waiting)) if isinstance(chosen, LightEncoder) else ())
+    following = iter(units)
     cursor = 0
     for ready in waiting:
         if isinstance(ready.cut, tuple):
@@ -279,11 +285,21 @@ def _flush(waiting: list[_Ready], chosen: Encoder, parts: Parts) -> Iterator[tup
             cursor = mine.stop
             here = sum(vector is None for vector in kept[mine])
             rows = np.stack(vectors[mine]) if vectors[mine] else embedded[:0]
-            own = list(itertools.islice(units, sum(len(one.spans) for one in ready.cut)))
+            own = list(itertools.islice(following, sum(len(one.spans) for one in ready.cut)))
             yield replace(ready, vectors=rows, units=own), here, len(ready.passages) - here
 
 
-def _sentences(waiting: list[_Ready]) -> list[str]:
-    """Every sentence of those articles that are not taken over."""
-    return [passage.text[start:end] for ready in waiting if not isinstance(ready.cut, tuple)
-            for passage, one in zip(ready.passages, ready.cut, strict=True) for start, end in one.spans]
+def _sums(cut: list[tuple[Passage, Cut]], units: list[Units], chosen: LightEncoder) -> Vectors:
+    """What `encode_passages` gives for the passages' documents, (len(cut), dimension), from the units of all their
+    sentences: a light encoder's vector of a text is the sum of its tokens', so that nothing is tokenized twice."""
+    if not cut:
+        return np.zeros((0, chosen.dimension), np.float32)
+    firsts = np.cumsum([0, *(len(one.spans) for _, one in cut)])[:-1]
+    sums = np.add.reduceat(np.stack([each.total for each in units]), firsts)
+    titles = [passage.title if document(passage) != passage.text else None for passage, _ in cut]
+    different = list(dict.fromkeys(title for title in titles if title))
+    totals = {title: each.total for title, each in zip(different, chosen.units(different), strict=True)}
+    for number, title in enumerate(titles):
+        if title:
+            sums[number] += totals[title]
+    return unit(sums)

@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import ARTICLES, Build, CountryEncoder, messy_texts, write
 from hypothesis import HealthCheck, given, settings
@@ -17,8 +18,12 @@ from hypothesis import strategies as st
 
 import qa
 from qa import articles
-from qa.build import Progress
+from qa.build import Progress, _sums
+from qa.cuts import cut
+from qa.encoder import LightEncoder, load
 from qa.generations import GENERATIONS, PARTS
+from qa.passages import Passage
+from qa.store import document
 
 pytestmark = pytest.mark.usefixtures("brief_background")
 
@@ -517,3 +522,30 @@ def test_a_rebuild_in_another_process_is_noticed(
     build(write(tmp_path / "other", {"only.txt": "Kenya, only Kenya."}))
     answer = qa.ask(question, index=index, encoder=encoder)
     assert (answer.generation, [hit.file for hit in answer.hits]) == (1, ["only.txt"])
+
+
+# --- vectors ------------------------------------------------------------------------------------------------
+
+
+def test_vectors_of_sentences_tokens_are_those_of_the_whole_passage() -> None:
+    """In every script, under a title or without one, and for a passage in which no token is known."""
+    shipped = load()
+    assert isinstance(shipped, LightEncoder)
+    texts = [
+        "The ferry left at dawn. It carried nine sacks of coffee, and a very old captain!",
+        "Le bac est parti à l’aube. M. Dupont l’attendait : «Il est en retard», dit-il.",
+        "渡轮在黎明时分离开港口。船上有九袋咖啡！谁是船长？",
+        "船は夜明けに港を出た。コーヒーが九袋積まれていた。",
+        "Паром ушёл на рассвете. На борту было 9 мешков кофе.",
+        "غادرت العبّارة الميناء. كان على متنها تسعة أكياس.",
+        "เรือออกจากท่าเรือตอนรุ่งสาง มีกาแฟเก้าถุง",
+        "\U0001f680",
+    ]
+    passages = [Passage("a.txt", 0, len(text), text, None, title, language)
+                for title in (None, "The harbour of Mombasa", "The ferry")
+                for text, language in zip(texts, ("en", "fr", "zh", "ja", "ru", "ar", "th", "und"), strict=True)]
+    together = [(passage, cut(passage)) for passage in passages]
+    units = shipped.units([passage.text[start:end] for passage, one in together for start, end in one.spans])
+    wanted = shipped.encode_passages([document(passage) for passage in passages])
+    np.testing.assert_allclose(_sums(together, units, shipped), wanted, atol=1e-5)
+    assert _sums([], [], shipped).shape == (0, shipped.dimension)
