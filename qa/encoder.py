@@ -79,7 +79,7 @@ def unit(rows: Vectors) -> Vectors:
 _UNSPACED = re.compile("[▁#]*[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 _UNSEEN = -1
-_TEXTS_AT_ONCE = 256  # whose token vectors are in memory together: some 15 MB
+_TEXTS_AT_ONCE = 64  # whose token vectors are in memory together: some 4 MB, near the processor
 
 
 class StaticEncoder:
