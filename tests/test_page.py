@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import httpx
 import pytest
 from conftest import write
@@ -25,7 +26,7 @@ import qa
 from qa.build import Progress
 from qa.errors import IndexBusy, IndexDamaged, IndexMissing, UsageError
 from qa.page import answers, cards, dates, mending, over, reading, states, words
-from qa.page.frame import launch, page
+from qa.page.frame import SESSIONS, launch, page
 from qa.page.guard import hosts
 from qa.page.rebuilding import Cancelled, steps
 
@@ -38,10 +39,16 @@ def toys() -> Toys:
 
 
 @pytest.fixture(scope="module")
-def url(toys: Toys) -> Iterator[str]:
-    blocks = page(toys.ask, toys.status, article=toys.article, rebuild=toys.rebuild, articles=lambda: "no-such-folder")
-    yield launch(blocks, port=0)
-    blocks.close()
+def blocks(browser: Browser, toys: Toys) -> Iterator[gr.Blocks]:
+    """With the browser's event loop there: Gradio leaves its own open where it finds none."""
+    made = page(toys.ask, toys.status, article=toys.article, rebuild=toys.rebuild, articles=lambda: "no-such-folder")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def url(blocks: gr.Blocks) -> str:
+    return launch(blocks, port=0)
 
 
 @pytest.fixture(scope="module")
@@ -450,6 +457,20 @@ def test_the_endpoint_gives_the_same_json(url: str, toys: Toys) -> None:
     events = httpx.get(f"{url}gradio_api/call/ask/{called.json()['event_id']}").text
     assert "event: complete" in events
     assert '"generation": 3' in events
+
+
+def test_questions_leave_nothing_behind(url: str, blocks: gr.Blocks, reader: Reader) -> None:
+    """However many have been asked, the server keeps a hundred sessions; a reader whose own is gone asks on."""
+    tab = reader.open()
+    with httpx.Client(base_url=url) as client:
+        for _ in range(SESSIONS + 20):
+            event = client.post("gradio_api/call/ask", json={"data": ["Kenya?"]}).json()["event_id"]
+            assert client.get(f"gradio_api/call/ask/{event}").status_code == 200
+    assert len(blocks.state_holder.session_data) == SESSIONS
+    reader.ask("Où ?")
+    expect(tab.locator(".qa-card")).to_have_count(3)
+    tab.locator(".qa-read").first.click()
+    expect(tab.locator(".qa-article mark")).to_be_visible()
 
 
 def test_many_readers_at_once_each_get_their_own_answer(url: str) -> None:

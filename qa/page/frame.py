@@ -45,6 +45,9 @@ AT_ONCE = 8             # questions answered side by side; more wait in the queu
 # What Gradio's own blocks say; it puts these into every page in all languages, all else is said in HTML of ours.
 _LABELS = ("question", "placeholder", "since", "until", "date_form", "file", "file_form", "limit")
 _EACH_STEP = 0.25       # seconds: progress that changes faster cannot be read, nor its button be hit
+# Gradio copies its blocks, 50 kB, for each visitor and for each question to the endpoint, and would keep 10,000 copies.
+# Nothing of a visit is kept in one: whose is gone gets another.
+SESSIONS = 100
 _MOST_NAMES = 500       # files that are named in a report of what was added
 
 _BIND = "qaBind(element, trigger, watch, props, '{name}', ['again', 'open', 'mend', 'cancel'])"
@@ -257,7 +260,7 @@ class _Page(gr.Blocks):
         chosen: dict[str, Any] = {
             "server_name": host, "theme": theme(), "i18n": self.i18n, "footer_links": ["api"], "run_history": False,
             "ssr_mode": False, "pwa": False, "share": False, "mcp_server": self.mcp, "enable_monitoring": False,
-            "quiet": True, "max_file_size": 0,
+            "quiet": True, "max_file_size": 0, "state_session_capacity": SESSIONS,
             "app_kwargs": {"middleware": [
                 Middleware(Guard, allowed=hosts(host), uploads=self.uploads, mcp=self.mcp)]},
         }  # fmt: skip
