@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import datetime
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from importlib import import_module
 
 EARLIEST = 1800  # year; newspapers put online begin about then
 AHEAD = 2  # days a publication date may lie in the future: time zones, and tomorrow's paper
@@ -39,6 +40,7 @@ _MORE_MONTHS = {
     "جويلية": 7, "أوت": 8, "اوت": 8, "غشت": 8, "شتنبر": 9, "نونبر": 11, "دجنبر": 12, "يوليوز": 7,
     "juill": 7, "febb": 2, "sett": 9, "agos": 8,
 }  # fmt: skip
+_MONTHS = "january february march april may june july august september october november december".split()
 _OTHER_LANGUAGES = (
     "en",
     "fr",
@@ -73,28 +75,26 @@ def _month(name: str, language: str) -> int | None:
         return _MORE_MONTHS[word]
     if len(word) < 3 or word in _NO_MONTH:
         return None
-    for parser in _parsers(language):
-        try:
-            date = parser.get_date_data(f"15 {word} 2000").date_obj
-        except (ValueError, OverflowError, TypeError, RecursionError):
-            continue
-        if date is not None and (date.year, date.day) == (2000, 15):
-            return int(date.month)
-    return None
+    plain = _unmarked(word)
+    return next((names[plain] for names in map(_names, (language, *_OTHER_LANGUAGES)) if plain in names), None)
+
+
+def _unmarked(word: str) -> str:
+    return "".join(sign for sign in unicodedata.normalize("NFKD", word) if unicodedata.category(sign) != "Mn")
 
 
 @lru_cache(maxsize=64)
-def _parsers(language: str) -> tuple[Any, ...]:
-    from dateparser.date import DateDataParser  # 0.2 s with its tables, and only building an index needs it
+def _names(language: str) -> dict[str, int]:
+    """The names of months and their abbreviations in a language, without accents; none for one that dateparser lacks.
 
-    settings = {"DATE_ORDER": "DMY", "REQUIRE_PARTS": ["day", "month", "year"], "PARSERS": ["absolute-time"]}
-    known = []
-    for name in dict.fromkeys((language, *_OTHER_LANGUAGES)):
-        try:
-            known.append(DateDataParser(languages=[name], settings=settings))
-        except (ValueError, TypeError):  # a language dateparser does not have
-            continue
-    return tuple(known)
+    Read from its tables: a parser for each language takes a second to make.
+    """
+    try:
+        table = import_module(f"dateparser.data.date_translation_data.{language}").info
+    except ImportError:
+        return {}
+    return {_unmarked(name.casefold()).strip("."): number for number, month in reversed([*enumerate(_MONTHS, 1)])
+            for name in table.get(month, ())}
 
 
 _WORD = r"(?:كانون\s+\w+|تشرين\s+\w+|[^\W\d_]{2,15})"

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qa import dates, dating
+from qa import datelines, dates, dating
 from qa.dates import Dated, Section
 from qa.errors import UsageError
 
@@ -418,3 +418,27 @@ def test_no_page_and_no_file_name_raises(html: str | bytes, file: str) -> None:
     """Whatever a page or a name holds, it has a date or it has none."""
     for found in (dating.metadata_date(html, today=TODAY), dating.file_name_date(file, today=TODAY)):
         assert found is None or dates.bounds(found.date)
+
+
+# --- names of months ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", ["fr", "ru", "ar", "tr", "hi"])
+def test_a_month_is_what_dateparser_reads(language: str) -> None:
+    """Each name and abbreviation in its tables, with a full stop or in capitals too; and words that are no month."""
+    from dateparser.date import DateDataParser
+
+    settings = {"DATE_ORDER": "DMY", "REQUIRE_PARTS": ["day", "month", "year"], "PARSERS": ["absolute-time"]}
+    parser = DateDataParser(languages=[language], settings=settings)
+    names = [name for name in datelines._names(language) if len(name) > 2]
+    assert len(names) >= 12
+    for name in (*names, *(f"{name}." for name in names), *map(str.upper, names), "treaty", "года", "سنة"):
+        read = parser.get_date_data(f"15 {name.casefold().strip('.')} 2000").date_obj
+        expected = read.month if read is not None and (read.year, read.day) == (2000, 15) else None
+        assert datelines._month(name, language) == expected, name
+
+
+def test_greek_months_end_in_either_sigma() -> None:
+    """In capitals, which know one sigma, and as they are written."""
+    assert datelines._month("ΣΕΠΤΕΜΒΡΙΟΣ", "el") == datelines._month("σεπτέμβριος", "el") == 9
+    assert datelines._month("σεπτεμβρίου", "und") == 9
