@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -31,8 +30,10 @@ VECTORS = "vectors.faiss"
 SHORTLIST = "shortlist.faiss"  # only of a large index, see qa/vectors.py
 WORDS = "words"  # a folder, see qa/lexical.py
 CUTS = "cuts"  # a folder, see qa/cuts.py
-MANIFEST = "manifest.json"
+TABLE = "passages.int32"  # (passages, 3), mapped: what passages are chosen by
 
+_ARTICLE, _FIRST, _LAST = range(3)  # its columns: the number of the article, and the first and the last day of the date
+# (proleptic Gregorian ordinals), 0 where it has none
 _SELECTED = 4   # selections of rows that are kept: a large one takes 8 bytes a passage
 _SCHEMA = """
 CREATE TABLE articles (
@@ -45,13 +46,11 @@ CREATE TABLE furniture (article INTEGER NOT NULL REFERENCES articles, start INTE
 CREATE TABLE passages (
     row INTEGER PRIMARY KEY, article INTEGER NOT NULL REFERENCES articles, start INTEGER NOT NULL,
     end INTEGER NOT NULL, text TEXT NOT NULL, title TEXT, date TEXT, source TEXT, evidence TEXT,
-    evidence_start INTEGER, first_day INTEGER, last_day INTEGER);
-"""  # first_day, last_day: proleptic Gregorian ordinals of the days a date covers; NULL when undated
+    evidence_start INTEGER);
+"""
 _INDEXES = """
 CREATE INDEX sections_of ON sections (article);
 CREATE INDEX furniture_of ON furniture (article);
-CREATE INDEX passages_of ON passages (article);
-CREATE INDEX passages_by_day ON passages (first_day, last_day);
 """
 
 
@@ -84,6 +83,7 @@ class Writer:
         with writing(folder):
             self._vectors = VectorWriter(folder / VECTORS, folder / SHORTLIST, dimension)
             self._cuts = cuts.Writer(folder / CUTS, tokens)
+            self._table = (folder / TABLE).open("wb")
             self._database = sqlite3.connect(folder / DATABASE)
             self._database.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA page_size=8192;"
                                          + _SCHEMA)
@@ -118,9 +118,10 @@ class Writer:
         self._database.executemany("INSERT INTO furniture VALUES (?, ?, ?)",
                                    [(number, start, end) for start, end in article.furniture])
         self._database.executemany(
-            "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [(self._rows + offset, number, passage.start, passage.end, passage.text, passage.title,
-              *_stored(passage.published), *_days(passage.published)) for offset, passage in enumerate(passages)])
+              *_stored(passage.published)) for offset, passage in enumerate(passages)])
+        self._table.write(np.array([(number, *_days(passage.published)) for passage in passages], "<i4").tobytes())
 
     def finish(self) -> None:
         """Writes what is still in memory. The folder is complete afterwards but for its manifest."""
@@ -128,6 +129,7 @@ class Writer:
             self._database.executescript(_INDEXES)
             self._database.commit()
             self._database.close()
+            self._table.close()
             self._cuts.finish()
             build_lexical(self._folder / WORDS, Cuts(self._folder / CUTS).documents(), self._cuts.vocabulary)
             self.search = self._vectors.finish()
@@ -139,6 +141,7 @@ class Writer:
                  trace: TracebackType | None) -> None:
         with contextlib.suppress(sqlite3.Error, OSError):  # what is not finished is thrown away
             self._database.close()
+            self._table.close()
             self._cuts.close()
             self._vectors.close()
 
@@ -149,15 +152,20 @@ def _stored(published: Dated | None) -> tuple[str | None, str | None, str | None
     return published.date, published.source, published.evidence, published.start
 
 
-def _days(published: Dated | None) -> tuple[int | None, int | None]:
+def _days(published: Dated | None) -> tuple[int, int]:
     if published is None:
-        return None, None
+        return 0, 0
     first, last = bounds(published.date)
     return first.toordinal(), last.toordinal()
 
 
 def _dated(date_: str | None, source: str | None, evidence: str | None, start: int | None) -> Dated | None:
     return None if date_ is None else Dated(date_, source or "", evidence or "", start)
+
+
+def _mapped(path: Path) -> NDArray[np.int32]:
+    flat = np.memmap(path, "<i4", "r") if path.stat().st_size else np.zeros(0, np.int32)
+    return np.asarray(flat.view(np.ndarray).reshape(-1, 3), np.int32)
 
 
 class Store:
@@ -169,18 +177,21 @@ class Store:
     def __init__(self, folder: Path, search: Search = EXACT) -> None:
         """Opens the files of `folder`; `search` is what its Writer said. Raises IndexDamaged when one of them cannot be
         read."""
-        self._undated: Rows | None = None
         self._selected: dict[Within, Rows] = {}
         try:
             self._database = unchanging(folder / DATABASE, self)
             self._vectors = VectorIndex(folder / VECTORS, folder / SHORTLIST, search)
             self.lexical = Lexical(folder / WORDS)
             self.cuts = Cuts(folder / CUTS)
-            self.count = int(self._database.execute("SELECT count(*) FROM passages").fetchone()[0])
+            self._table = _mapped(folder / TABLE)
+            last = self._database.execute("SELECT max(row), max(article) FROM passages"
+                                          " WHERE row = (SELECT max(row) FROM passages)").fetchone()
         except Exception as error:  # each library has its own errors for damage
             raise IndexDamaged(f"The index in {folder} cannot be read ({str(error).splitlines()[0]})."
                                " Build it anew with: qa rebuild --full") from error
-        if not self._vectors.count == self.lexical.count == self.cuts.count == self.count:
+        self.count = len(self._table)
+        ends = (self.count - 1, int(self._table[-1, _ARTICLE])) if self.count else (None, None)
+        if last != ends or not self._vectors.count == self.lexical.count == self.cuts.count == self.count:
             raise IndexDamaged(f"The files of the index in {folder} do not belong together."
                                " Build it anew with: qa rebuild --full")
 
@@ -235,49 +246,36 @@ class Store:
 
     def rows_of(self, file: str) -> Rows:
         """The rows of a file's passages, in the article's order."""
-        return self._rows("SELECT row FROM passages WHERE article = (SELECT number FROM articles WHERE file = ?)"
-                          " ORDER BY row", (file,))
-
-    def rows(self, since: date | None, until: date | None, file: str | None) -> Rows | None:
-        """The rows whose date lies wholly within since..until (inclusive) and whose file matches the glob;
-        None when nothing is filtered. An undated passage is in no range of dates."""
-        conditions, values = _conditions(since, until, file)
-        if not conditions:
-            return None
-        return self._rows("SELECT p.row FROM passages p JOIN articles a ON a.number = p.article WHERE "
-                          + " AND ".join(conditions) + " ORDER BY p.row", values)
-
-    def undated_rows(self, file: str | None) -> Rows:
-        """The rows without a date, of the files that match the glob. Those of all files are kept: there may be many."""
-        if file is None and self._undated is not None:
-            return self._undated
-        conditions, values = _conditions(None, None, file)
-        found = self._rows("SELECT p.row FROM passages p JOIN articles a ON a.number = p.article WHERE "
-                           + " AND ".join(["p.first_day IS NULL", *conditions]) + " ORDER BY p.row", values)
-        if file is None:
-            self._undated = found
-        return found
-
-    def _rows(self, query: str, values: Sequence[object]) -> Rows:
-        return np.fromiter((row[0] for row in self._database.execute(query, values)), np.int64)
-
-    def rows_in(self, language: str) -> Rows:
-        """The rows of all articles in a language."""
-        return self._rows("SELECT p.row FROM passages p JOIN articles a ON a.number = p.article WHERE a.language = ?"
-                          " ORDER BY p.row", (language,))
+        known = self.known_file(file)
+        if known is None:
+            return np.zeros(0, np.int64)
+        return np.arange(*np.searchsorted(self._table[:, _ARTICLE], [known.number, known.number + 1]))
 
     def undated_of(self, rows: Rows) -> NDArray[np.bool_]:
         """Whether each is without a date, (len(rows),)."""
-        return np.isin(rows, self.undated_rows(None))
+        return np.asarray(self._table[rows, _FIRST] == 0)
 
     def undated(self, file: str | None) -> int:
         """How many passages are without a date, of the files that match the glob."""
-        return len(self.undated_rows(file))
+        undated = self._table[:, _FIRST] == 0
+        return int(np.count_nonzero(undated if file is None else undated & self._in_articles("file GLOB ?", file)))
 
     def passages_in(self) -> dict[str, int]:
         """How many passages there are in each language."""
-        return dict(self._database.execute("SELECT a.language, count(*) FROM passages p JOIN articles a"
-                                           " ON a.number = p.article GROUP BY a.language"))
+        each = np.bincount(self._table[:, _ARTICLE])
+        found: dict[str, int] = {}
+        for number, language in self._database.execute("SELECT number, language FROM articles"):
+            if number < len(each) and each[number]:
+                found[language] = found.get(language, 0) + int(each[number])
+        return found
+
+    def _in_articles(self, condition: str, value: str) -> NDArray[np.bool_]:
+        """Whether the article of each passage meets a condition, (count,)."""
+        numbers = [number for number, in self._database.execute(f"SELECT number FROM articles WHERE {condition}",
+                                                                (value,))]
+        meets = np.zeros(max(numbers, default=0) + 2, bool)
+        meets[numbers] = True
+        return np.asarray(meets[np.minimum(self._table[:, _ARTICLE], len(meets) - 1)])
 
     def files_of(self, rows: Rows) -> list[str]:
         """The file of each of these rows' articles."""
@@ -288,14 +286,14 @@ class Store:
         return self._of_articles("language", rows)
 
     def _of_articles(self, column: str, rows: Rows) -> list[str]:
-        wanted = rows.tolist()
+        articles = self._table[rows, _ARTICLE].tolist()
+        wanted = list(dict.fromkeys(articles))
         found: dict[int, str] = {}
         for begin in range(0, len(wanted), 500):
             part = wanted[begin : begin + 500]
             found.update(self._database.execute(
-                f"SELECT p.row, a.{column} FROM passages p JOIN articles a ON a.number = p.article"
-                f" WHERE p.row IN ({','.join('?' * len(part))})", part))
-        return [found[row] for row in wanted]
+                f"SELECT number, {column} FROM articles WHERE number IN ({','.join('?' * len(part))})", part))
+        return [found[number] for number in articles]
 
     def languages_of_files(self) -> dict[str, str]:
         """The language of every article by its file."""
@@ -313,11 +311,14 @@ class Store:
 
     def span(self) -> tuple[str | None, str | None]:
         """The earliest and the latest date of the index, as their articles give them."""
-        first = self._database.execute("SELECT date FROM passages WHERE date IS NOT NULL ORDER BY first_day, last_day"
-                                       " LIMIT 1").fetchone()
-        last = self._database.execute("SELECT date FROM passages WHERE date IS NOT NULL ORDER BY last_day DESC,"
-                                      " first_day DESC LIMIT 1").fetchone()
-        return (first[0] if first else None), (last[0] if last else None)
+        rows = np.flatnonzero(self._table[:, _FIRST])
+        if not len(rows):
+            return None, None
+        first, last = self._table[rows, _FIRST], self._table[rows, _LAST]
+        ends = rows[np.lexsort((rows, last, first))[0]], rows[np.lexsort((-rows, first, last))[-1]]
+        (earliest,), (latest,) = (self._database.execute("SELECT date FROM passages WHERE row = ?", (int(row),)
+                                                         ).fetchone() for row in ends)
+        return earliest, latest
 
     def titles(self, limit: int) -> list[tuple[str, str, str]]:
         """(file, title, language) of articles that have a title, spread over the whole index."""
@@ -328,23 +329,32 @@ class Store:
     # --- finding
 
     def _within(self, within: Within) -> Rows | None:
-        """The rows that meet the conditions; None when there are none. Those of the last few are kept: each side of
-        the index is searched within the same, and «en 2022» is tried again without."""
+        """The rows that meet the conditions, ascending; None when there are none. Those of the last few are kept: each
+        side of the index is searched within the same, and «en 2022» is tried again without."""
         if not within:
             return None
         found = self._selected.get(within)
         if found is None:
-            chosen = self.rows(within.since, within.until, within.file)
-            if within.undated and chosen is not None and (within.since or within.until):
-                chosen = np.union1d(chosen, self.undated_rows(within.file))
-            if within.language is not None:
-                own = self.rows_in(within.language)
-                chosen = own if chosen is None else np.intersect1d(chosen, own)
-            assert chosen is not None
             if len(self._selected) >= _SELECTED:
                 self._selected = {}
-            found = self._selected[within] = chosen
+            found = self._selected[within] = np.flatnonzero(self._meets(within))
         return found
+
+    def _meets(self, within: Within) -> NDArray[np.bool_]:
+        """Whether each passage meets the conditions, (count,)."""
+        meets = np.ones(self.count, bool)
+        first = self._table[:, _FIRST]
+        if within.since is not None:
+            meets &= first >= within.since.toordinal()
+        if within.until is not None:
+            meets &= (first > 0) & (self._table[:, _LAST] <= within.until.toordinal())
+        if within.undated and (within.since is not None or within.until is not None):
+            meets |= first == 0
+        if within.file is not None:
+            meets &= self._in_articles("file GLOB ?", within.file)
+        if within.language is not None:
+            meets &= self._in_articles("language = ?", within.language)
+        return meets
 
     def nearest_by_words(self, words: Sequence[str], k: int, within: Within = EVERYWHERE) -> tuple[Rows, Scores]:
         """See `Engine.nearest_by_words`."""
@@ -361,18 +371,3 @@ class Store:
     def vectors(self, rows: Rows) -> Vectors:
         """The unit vectors of these rows, (len(rows), dimension)."""
         return self._vectors.rows(rows)
-
-
-def _conditions(since: date | None, until: date | None, file: str | None) -> tuple[list[str], list[object]]:
-    conditions: list[str] = []
-    values: list[object] = []
-    if since is not None:
-        conditions.append("p.first_day >= ?")
-        values.append(since.toordinal())
-    if until is not None:
-        conditions.append("p.last_day <= ?")
-        values.append(until.toordinal())
-    if file is not None:
-        conditions.append("a.file GLOB ?")
-        values.append(file)
-    return conditions, values

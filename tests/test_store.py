@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from qa.dates import Dated, Section
 from qa.engine import Within
 from qa.errors import IndexDamaged, Unreadable
 from qa.passages import Passage, passages
-from qa.store import CUTS, DATABASE, VECTORS, WORDS, Store, Writer
+from qa.store import CUTS, DATABASE, TABLE, VECTORS, WORDS, Store, Writer
 
 
 def save(folder: Path, read: Sequence[Article]) -> None:
@@ -142,14 +143,16 @@ def test_filters_leave_what_lies_wholly_within(
     dated_store: Store, since: date | None, until: date | None, glob: str | None, rows: list[int] | None
 ) -> None:
     """A year counts only where the whole year is asked for; undated passages lie in no range; globs know paths."""
-    found = dated_store.rows(since, until, glob)
+    found = dated_store._within(Within(since, until, glob))
     assert (None if found is None else found.tolist()) == rows
 
 
 def test_counts_of_what_is_held(dated_store: Store) -> None:
     """The figures of `qa status` are those of the files."""
-    assert dated_store.undated_rows(None).tolist() == [4]
-    assert dated_store.undated_rows("20*").tolist() == []
+    assert dated_store.undated(None) == 1
+    assert dated_store.undated("20*") == 0
+    assert dated_store.undated_of(np.array([4, 0, 4])).tolist() == [True, False, True]
+    assert dated_store.passages_in() == {"en": 6}
     assert dated_store.dated() == 5
     assert dated_store.span() == ("2019", "2021-01-01")
     assert dated_store.languages() == {"en": 6}
@@ -175,7 +178,35 @@ def test_vectors_and_passages_must_be_as_many(tmp_path: Path) -> None:
         )
 
 
-@pytest.mark.parametrize("name", [DATABASE, VECTORS, WORDS, CUTS])
+def test_a_period_may_leave_undated_passages_in(dated_store: Store) -> None:
+    """Of the files that match, when they match."""
+    year = Within(date(2020, 1, 1), date(2020, 12, 31), undated=True)
+    found = dated_store._within(year)
+    assert found is not None
+    assert found.tolist() == [2, 3, 4]
+    found = dated_store._within(replace(year, file="2020/*"))
+    assert found is not None
+    assert found.tolist() == [2, 3]
+    assert dated_store._within(Within(undated=True)) is None
+
+
+def test_passages_know_their_articles(dated_store: Store) -> None:
+    """In the order asked for, and again for a row asked for again."""
+    files = [passage.file for passage in dated_store.passages(range(6))]
+    assert dated_store.files_of(np.array([5, 0, 5, 3])) == [files[5], files[0], files[5], files[3]]
+    assert dated_store.languages_of(np.array([5, 0])) == ["en", "en"]
+    for file in files:
+        assert dated_store.rows_of(file).tolist() == [row for row, one in enumerate(files) if one == file]
+    assert dated_store.rows_of("nowhere.txt").tolist() == []
+    found = dated_store._within(Within(language="en"))
+    assert found is not None
+    assert found.tolist() == list(range(6))
+    found = dated_store._within(Within(language="fr"))
+    assert found is not None
+    assert found.tolist() == []
+
+
+@pytest.mark.parametrize("name", [DATABASE, VECTORS, WORDS, CUTS, TABLE])
 def test_files_of_two_generations_do_not_mix(tmp_path: Path, name: str) -> None:
     """A file from another build, sound in itself, is found out when the counts differ."""
     for folder, count in (("one", 1), ("two", 2)):
@@ -188,7 +219,7 @@ def test_files_of_two_generations_do_not_mix(tmp_path: Path, name: str) -> None:
         Store(tmp_path / "one")
 
 
-@pytest.mark.parametrize("name", [DATABASE, VECTORS, WORDS, CUTS])
+@pytest.mark.parametrize("name", [DATABASE, VECTORS, WORDS, CUTS, TABLE])
 def test_a_file_that_is_gone_is_damage(tmp_path: Path, name: str) -> None:
     """Whatever the library says of it, the reader says what to do."""
     save(tmp_path, [dated("a.txt", "Kenya.", None)])

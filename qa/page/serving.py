@@ -14,10 +14,9 @@ from pathlib import Path
 import gradio as gr
 
 import qa
-from qa.generations import GENERATIONS
+from qa.generations import GENERATIONS, MANIFEST
 from qa.page.frame import PORT, launch, page
 from qa.page.guard import LOOPBACK
-from qa.store import MANIFEST
 
 Folder = str | os.PathLike[str]
 
