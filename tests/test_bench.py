@@ -85,3 +85,25 @@ def test_a_smaller_folder_is_the_beginning_of_a_larger_one(tmp_path: Path, monke
     assert texts[2].startswith("Harbour number 3")
     with pytest.raises(ValueError, match="6 articles, not for 7"):
         corpus.folder(7)
+
+
+def test_a_million_passages_come_from_all_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the first sets the rest follow, each text once, cut where it is long; questions are left out."""
+    for name, text in {
+        "docs/en-fr": [("One harbour.", "Un port."), ("Two harbours.", "Deux ports.")],
+        "docs/en-de": [("One harbour.", "Ein Hafen.")],
+        "qa_harbour/en": [("Where is it?", "It lies in the north. " * 60)],
+        "mono_questions/en": [("Who built it?", "Ada")],
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        with lzma.open(tmp_path / f"{name}.tsv.xz", "wt", encoding="utf-8") as file:
+            file.writelines("\t".join(fields) + "\n" for fields in text)
+    monkeypatch.setattr(corpus, "shared", lambda: tmp_path)
+    monkeypatch.setattr(corpus, "SETS", (("docs/en-fr", 1),))
+    monkeypatch.setattr(corpus, "PASSAGE", 5)
+    passages = list(corpus.passages())
+    assert passages[:2] == ["Un port.", "Deux ports."]
+    assert sorted(one for one in passages[2:] if len(one) < 20) == ["Ein Hafen.", "One harbour.", "Two harbours."]
+    long = [one for one in passages if len(one) >= 20]
+    assert " ".join(long) == ("It lies in the north. " * 60).strip()
+    assert max(map(len, long)) <= corpus.LONGEST
