@@ -163,7 +163,7 @@ class StaticEncoder:
     def _stands_alone(self, tokens: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Which of the tokens are pieces of a script without spaces; each is looked at once."""
         kinds = self._alone[tokens]
-        for token in np.unique(tokens[kinds == _UNSEEN]).tolist():
+        for token in set(tokens[kinds == _UNSEEN].tolist()):
             self._alone[token] = _UNSPACED.match(self._tokenizer.id_to_token(token) or "") is not None
         return np.asarray(self._alone[tokens] == 1)
 
