@@ -185,7 +185,7 @@ class Lexical:
 
     def search(self, words: Sequence[str], k: int, rows: Rows | None = None) -> tuple[Rows, Scores]:
         """The k best rows that hold a word of the question, best first and equal ones by row, with their scores;
-        of `rows` alone if given.
+        of `rows` alone if given, which are ascending.
 
         Terms are taken from the rarest on. Once k texts have more than all terms to come could give, only those that
         may still be among the best are looked up in the remaining lists (MaxScore: Turtle & Flood 1995).
@@ -196,17 +196,16 @@ class Lexical:
         lengths = [self._frequency(number) for number in asked]
         most = [self._rarity(length) * (K1 + 1) for length in lengths]  # what a text full of the term would get
         scores = np.zeros(self.count, np.float32)
-        allowed = None if rows is None else np.unique(rows)
         for place, number in enumerate(asked):
             own = slice(self._lists[number], self._lists[number + 1])
             scores[self._rows[own]] += self._weights[own]  # a text stands once in a list
             rest = sum(most[place + 1 :])
             if sum(lengths[place + 1 :]) > _WORTH_STOPPING and sum(most[: place + 1]) > rest:
-                found = _above_zero(scores, allowed)
+                found = _above_zero(scores, rows)
                 if len(found) >= k and (least := _least(scores[found], k)) > rest:
                     found = found[scores[found] + np.float32(rest) >= least]
                     return _best(found, self._added(scores[found], asked[place + 1 :], found), k)
-        found = _above_zero(scores, allowed)
+        found = _above_zero(scores, rows)
         return _best(found, scores[found], k)
 
     def scores(self, words: Sequence[str], rows: Rows) -> Scores:
