@@ -62,7 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     def command(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=text, description=text)
         one.set_defaults(run=run)
-        one.add_argument("--index", default="index", metavar="DIR", help="folder of the index (default: index)")
+        one.add_argument("--index", default="index", metavar="DIR",
+                         help="folder of the index, or an address of Milvus: http://host:19530 (default: index)")
         return one
 
     one = command("rebuild", _rebuild, "Read every article of a folder into the index.")
@@ -129,9 +130,11 @@ def _rebuild(given: argparse.Namespace) -> int:
 
 def _ask(given: argparse.Namespace) -> int:
     from qa import generations
+    from qa.addresses import is_address
 
     sys.setswitchinterval(_TURN)
-    generations.begin(given.index)
+    if not is_address(given.index):
+        generations.begin(given.index)
     from qa.answers import ask
 
     answer = ask(given.question, k=given.limit, since=given.since, until=given.until, file=given.file,
@@ -170,6 +173,9 @@ def _status(given: argparse.Namespace) -> int:
         print(f"{_count(found.articles, 'article')} ({languages}), {_count(found.passages, 'passage')}")
         period = f", from {found.first_date} to {found.last_date}" if found.first_date else ""
         print(f"{found.dated} dated{period}; {found.undated} undated")
+        if not found.by_words:
+            print(f"{found.engine} does not search by words: passages are found by their meaning alone, and then"
+                  " measured by both")
         for label, files in (("added", found.added), ("changed", found.changed), ("deleted", found.deleted)):
             for file in files:
                 print(f"{label} since: {_one_line(file)}")
@@ -206,11 +212,11 @@ def _evaluate(given: argparse.Namespace) -> int:
 def _text(given: argparse.Namespace) -> int:
     from qa import articles
     from qa.errors import Unreadable
-    from qa.generations import whole
+    from qa.places import place
 
     path = Path(given.file)
     if not path.is_file() and not path.is_absolute():
-        path = Path(whole(given.index).manifest.folder, given.file)  # as hits name it
+        path = Path(place(given.index).whole().manifest.folder, given.file)  # as hits name it
     if path.suffix.lower() not in articles.SUFFIXES:
         raise UsageError(f"{given.file!r} is no article: its name must end in {', '.join(sorted(articles.SUFFIXES))}.")
     try:

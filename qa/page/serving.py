@@ -14,6 +14,7 @@ from pathlib import Path
 import gradio as gr
 
 import qa
+from qa.addresses import is_address
 from qa.generations import GENERATIONS, MANIFEST
 from qa.page.frame import PORT, launch, page
 from qa.page.guard import LOOPBACK
@@ -50,7 +51,7 @@ def serve(index: Folder = "index", folder: Folder | None = None, host: str = "12
 
     Raises UsageError when the port cannot be used, or MCP is wanted and not installed.
     """
-    if os.environ.get("SPACE_ID") and not Path(index, "CURRENT").exists():
+    if os.environ.get("SPACE_ID") and not is_address(index) and not Path(index, "CURRENT").exists():
         qa.rebuild(_articles(index, folder), index=index)  # a Space has no terminal to build the index in
     made = blocks if blocks is not None else over(index, folder, editable=editable, mcp=mcp)
     url = launch(made, host, port, open_browser=open_browser)
@@ -75,7 +76,11 @@ def _articles(index: Folder, folder: Folder | None) -> Folder:
         return folder
     try:
         return qa.status(index).folder
+    except qa.IndexMissing:
+        return "seeds"
     except qa.QAError:
+        if is_address(index):
+            raise
         # Damaged or made another way, an index still names its folder: other articles must not take its place.
         for manifest in sorted(Path(index, GENERATIONS).glob(f"*/{MANIFEST}"), reverse=True):
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):

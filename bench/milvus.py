@@ -1,0 +1,247 @@
+"""An index in Milvus: what is lost when the server is killed, and how fast and how well it finds.
+
+    python -m bench.milvus                       # kills a real server (milvus 2.3.5) while 8 clients write
+    python -m bench.milvus --index INDEX         # and copies the passages of an index in files into Milvus: latency
+                                                 # and recall of 8 clients, on files, on Milvus Lite and on the server
+
+Rows are written as `qa rebuild` writes them. A row counts as acknowledged when the call that wrote it returned; it is
+lost when it is not there, or is not as it was written, after the last restart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import random
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from bench import machine
+from bench.milvus_server import Server, missing
+from qa.addresses import Address
+from qa.articles import Found
+from qa.encoder import unit
+from qa.engine import Engine, Within
+from qa.errors import IndexProblem
+from qa.index import open_index
+from qa.milvus import STRONG, Milvus
+from qa.milvus_place import disconnect
+from qa.milvus_store import MilvusStore
+from qa.milvus_writer import MilvusWriter
+from qa.store import Store
+
+CLIENTS = 8
+_FIELDS = (("row", "INT64"), ("passage", "VARCHAR"))
+_DIMENSION = 64
+_BATCH = 20     # rows a call
+_RETRIES = 600  # of a client whose server is gone, a tenth of a second apart
+
+
+def _row(number: int) -> dict[str, object]:
+    generator = np.random.default_rng(number)
+    return {"row": number, "passage": f"passage {number} " * 20,
+            "vector": unit(generator.normal(size=(1, _DIMENSION)).astype(np.float32))[0]}
+
+
+class _Client(threading.Thread):
+    """Writes rows of its own until told to stop; a call that fails is made again."""
+
+    def __init__(self, uri: str, number: int, stop: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self.acknowledged: list[int] = []
+        self.failed = 0
+        self.times: list[float] = []
+        self._uri, self._number, self._until = uri, number, stop
+
+    def run(self) -> None:
+        milvus: Milvus | None = None
+        for batch in itertools.count():
+            rows = [(self._number + CLIENTS * (batch * _BATCH + place)) for place in range(_BATCH)]
+            for _ in range(_RETRIES):
+                if self._until.is_set():
+                    return
+                began = time.perf_counter()
+                try:
+                    milvus = milvus or Milvus(Address.read(self._uri))
+                    milvus.call("upsert", "kill", [_row(row) for row in rows], timeout=10)
+                except IndexProblem:
+                    self.failed += 1
+                    time.sleep(0.1)
+                else:
+                    self.acknowledged += rows
+                    self.times.append(time.perf_counter() - began)
+                    break
+
+
+def kill(rounds: int, seconds: float) -> list[list[str]]:
+    """One line a round: rows acknowledged so far, of those lost and doubled, calls that failed, milliseconds a call,
+    and seconds until the server took writes again."""
+    random.seed(8)
+    lines: list[list[str]] = []
+    with tempfile.TemporaryDirectory() as folder, Server(Path(folder), 1) as server:
+        milvus = Milvus(Address.read(server.uri))
+        milvus.make("kill", _FIELDS, _DIMENSION)
+        milvus.index("kill", "vector", "FLAT", "IP")
+        milvus.load("kill")
+        stop = threading.Event()
+        clients = [_Client(server.uri, number, stop) for number in range(CLIENTS)]
+        for client in clients:
+            client.start()
+        for number in range(rounds):
+            time.sleep(seconds * random.uniform(0.5, 1.5))
+            server.kill()
+            before = sum(len(client.times) for client in clients)
+            began = time.perf_counter()
+            server.start()
+            while sum(len(client.times) for client in clients) == before and time.perf_counter() - began < 120:
+                time.sleep(0.05)
+            again = time.perf_counter() - began
+            lines.append(_counted(number + 1, server.uri, clients, again))
+        time.sleep(seconds)
+        stop.set()
+        for client in clients:
+            client.join()
+        lines.append(_counted(0, server.uri, clients, 0.0))
+    return lines
+
+
+def _counted(number: int, uri: str, clients: Sequence[_Client], again: float) -> list[str]:
+    acknowledged = [row for client in clients for row in list(client.acknowledged)]
+    milvus = Milvus(Address.read(uri))
+    there: dict[int, int] = {}
+    wrong = 0
+    for _ in range(_RETRIES):
+        try:
+            there, wrong = _there(milvus, acknowledged)
+            break
+        except IndexProblem:
+            time.sleep(0.2)  # it is still starting
+    lost = len(set(acknowledged) - set(there)) + wrong
+    doubled = sum(count > 1 for count in there.values())
+    times = [one for client in clients for one in list(client.times)]
+    return [str(number) if number else "at the end", f"{len(acknowledged):,}", str(lost), str(doubled),
+            str(sum(client.failed for client in clients)), f"{1e3 * statistics.median(times):.0f}",
+            f"{1e3 * float(np.quantile(times, 0.95)):.0f}", f"{again:.1f}" if number else ""]
+
+
+def _there(milvus: Milvus, acknowledged: Sequence[int]) -> tuple[dict[int, int], int]:
+    """How often each row stands there, and how many of some hundred are not as they were written."""
+    milvus.load("kill")
+    milvus.count("kill", consistency=STRONG)  # from here on everything acknowledged is seen
+    counts: dict[int, int] = {}
+    pages = milvus.call("query_iterator", "kill", filter="row >= 0", batch_size=10_000, output_fields=["row"],
+                        consistency_level=STRONG, timeout=60)
+    while page := pages.next():
+        for row in page:
+            counts[int(row["row"])] = counts.get(int(row["row"]), 0) + 1
+    pages.close()
+    some = random.sample(list(acknowledged), min(200, len(acknowledged)))
+    held = milvus.rows("kill", some, ["passage", "vector"], "row", STRONG)
+    wrong = sum(row in held and (held[row]["passage"] != _row(row)["passage"]
+                                 or not np.allclose(held[row]["vector"], np.asarray(_row(row)["vector"])))
+                for row in some)
+    return counts, wrong
+
+
+# --- how fast and how well it finds -------------------------------------------------------------------------
+
+
+def copied(files: Store, milvus: Milvus, exact: bool) -> Engine:
+    """The passages of an index in files, in Milvus: days, vectors and terms, as `qa rebuild` writes them."""
+    token = f"{time.time_ns():016x}"
+    dimension = files.vectors(np.zeros(1, np.int64)).shape[1]
+    with MilvusWriter(milvus, token, dimension, sys.maxsize if exact else 0) as writer:
+        for known in files.known().values():
+            article, rows = files.article(known.file), files.rows_of(known.file)
+            assert article is not None
+            writer.add(Found(known.file, known.size, known.modified, known.touched), known.sha256, article,
+                       files.passages(rows.tolist()), files.vectors(rows), (files.cuts, rows))
+        writer.finish()
+    return MilvusStore(milvus, token)
+
+
+def measured(name: str, engine: Engine, vectors: np.ndarray, truth: dict[str, list[set[int]]],
+             withins: dict[str, Within]) -> list[list[str]]:
+    """One line a filter: median and 95th percentile of one client and of eight, and recall of the 50 nearest."""
+    lines = []
+    for label, within in withins.items():
+        def search(vector: np.ndarray, within: Within = within) -> tuple[float, set[int]]:
+            began = time.perf_counter()
+            rows, _ = engine.nearest(vector, 50, within)
+            return time.perf_counter() - began, set(rows.tolist())
+
+        search(vectors[0])
+        alone = [search(vector) for vector in vectors]
+        with ThreadPoolExecutor(CLIENTS) as threads:
+            together = list(threads.map(search, vectors))
+        recall = statistics.mean(len(found & true) / max(1, len(true)) for (_, found), true in
+                                 zip(alone, truth[label], strict=True))
+        lines.append([name, label, *(_ms([took for took, _ in runs]) for runs in (alone, together)), f"{recall:.3f}"])
+    return lines
+
+
+def _ms(times: Sequence[float]) -> str:
+    return f"{1e3 * statistics.median(times):.1f} / {1e3 * float(np.quantile(times, 0.95)):.1f}"
+
+
+def found(where: str, questions: int) -> list[list[str]]:
+    """The table of latency and recall over the passages of one index in files."""
+    opened = open_index(where)
+    files = opened.store
+    assert isinstance(files, Store)
+    rows = np.random.default_rng(1).choice(files.count, questions, replace=False)
+    noise = np.random.default_rng(2).normal(size=(questions, opened.encoder.dimension)).astype(np.float32)
+    vectors = unit(files.vectors(rows) + 0.5 * unit(noise))
+    withins = {"all": Within(), "one article in a hundred": Within(file="*7[0-9]7*"),
+               "dated since 2015": Within(since=date(2015, 1, 1))}
+    every = files.vectors(np.arange(files.count))
+    truth = {}
+    for label, within in withins.items():
+        among = files._within(within)
+        inside = np.arange(files.count) if among is None else among
+        truth[label] = [set(inside[np.argsort(-(every[inside] @ vector))[:50]].tolist()) for vector in vectors]
+        print(f"{label}: {len(inside):,} passages", file=sys.stderr)
+    del every
+    lines = measured(files.name, files, vectors, truth, withins)
+    with tempfile.TemporaryDirectory() as folder:
+        lite = Milvus(Address.read(f"{folder}/bench.db"), make=True)
+        lines += measured("Milvus Lite, exact", copied(files, lite, True), vectors, truth, withins)
+        lite.close()
+        with Server(Path(folder, "server"), 2) as server:
+            milvus = Milvus(Address.read(server.uri))
+            lines += measured("Milvus 2.3.5, exact", copied(files, milvus, True), vectors, truth, withins)
+            lines += measured("Milvus 2.3.5, HNSW", copied(files, milvus, False), vectors, truth, withins)
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5, help="times the server is killed (default: 5)")
+    parser.add_argument("--seconds", type=float, default=5, help="of writing before each kill (default: 5)")
+    parser.add_argument("--index", help="an index in files whose passages are copied, for latency and recall")
+    parser.add_argument("--questions", type=int, default=200)
+    given = parser.parse_args()
+    if reason := missing():
+        sys.exit(f"bench.milvus: {reason}")
+    print(machine.facts(("pymilvus", "milvus", "milvus-lite", "faiss-cpu", "numpy")))
+    if given.rounds:
+        machine.table(
+            ["kill", "rows acknowledged", "lost", "doubled", "calls failed", "ms a call", "95th", "s until it writes"],
+            kill(given.rounds, given.seconds))
+    if given.index:
+        machine.table(["engine", "filter", "one client, ms median / 95th", "eight", "recall of 50"],
+                      found(given.index, given.questions))
+    disconnect()
+
+
+if __name__ == "__main__":
+    main()
