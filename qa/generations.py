@@ -97,10 +97,17 @@ def current(index: str | os.PathLike[str]) -> bytes | None:
 def pointed_to(data: bytes) -> tuple[int, str]:
     """Raises ValueError, KeyError or TypeError for what `switch` has not written."""
     fields = json.loads(data)
-    generation, checksum = int(fields["generation"]), str(fields["manifest"])
+    generation, checksum = _counted(fields["generation"]), str(fields["manifest"])
     if data != pointer(generation, checksum):
         raise ValueError("not as it was written")
     return generation, checksum
+
+
+def _counted(value: object) -> int:
+    """A whole number of JSON, whose 1e999 is more than any."""
+    if not isinstance(value, int):
+        raise ValueError("not a whole number")
+    return value
 
 
 def pointer(generation: int, checksum: str) -> bytes:
@@ -143,8 +150,8 @@ def manifest_of(data: bytes, path: Path | str, where: Path | str) -> tuple[Manif
                                 f" {fields['format']}, this one reads {FORMAT}). Build it anew with: qa rebuild --full")
         if not sound:
             raise ValueError("not as it was written")
-        return Manifest(int(fields["generation"]), Recipe(**fields["recipe"]), fields["built"], fields["folder"],
-                        int(fields["articles"]), int(fields["passages"]),
+        return Manifest(_counted(fields["generation"]), Recipe(**fields["recipe"]), fields["built"], fields["folder"],
+                        _counted(fields["articles"]), _counted(fields["passages"]),
                         tuple((file, reason) for file, reason in fields["unreadable"]), fields["background"],
                         fields["files"]), checksum
     except (ValueError, KeyError, TypeError, RecursionError) as error:

@@ -56,7 +56,8 @@ class Index:
             return True
 
 
-_opened: dict[str, tuple[bytes, Index]] = {}  # by folder, with what CURRENT held when it was opened
+_opened: dict[str, tuple[bytes, Index]] = {}  # by folder, with what CURRENT held when it was opened; last used last
+_KEPT = 8  # indexes open at once: each holds a dozen files, and a process may ask any number of them
 _encoders: dict[str, Encoder] = {}
 _opening = threading.Lock()
 
@@ -71,12 +72,15 @@ def open_index(index: str | os.PathLike[str], encoder: Encoder | None = None) ->
     where = place(index)
     with _opening:
         pointer = where.pointer()
-        known = _opened.get(where.key)
+        known = _opened.pop(where.key, None)
         if known and known[0] == pointer and encoder in (None, known[1].encoder):
+            _opened[where.key] = known
             return known[1]
         opened = _open(where, encoder)
         if pointer is not None and pointer == where.pointer():
             _opened[where.key] = (pointer, opened)
+            if len(_opened) > _KEPT:
+                del _opened[next(iter(_opened))]
         return opened
 
 

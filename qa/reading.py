@@ -234,9 +234,11 @@ def _process(lives: int) -> subprocess.Popen[bytes]:
 def _answer(stream: IO[bytes]) -> bytes | None:
     """The line that the other process writes; b"" when it ended instead, None when it has not in all that time."""
     end = time.monotonic() + WAITED
+    waiting = select.poll()  # select() knows no more than 1,024 open files
+    waiting.register(stream, select.POLLIN)
     parts: list[bytes] = []
     while not parts or not parts[-1].endswith(b"\n"):
-        if not select.select([stream], [], [], max(0.0, end - time.monotonic()))[0]:
+        if not waiting.poll(max(0.0, end - time.monotonic()) * 1_000):
             return None
         parts.append(os.read(stream.fileno(), 1 << 20))
         if not parts[-1]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ def passage(text: str, title: str | None = None) -> Passage:
     return Passage("a.txt", 0, len(text), text, None, title, "en")
 
 
+@cache
 def light() -> LightEncoder:
     encoder = load()
     assert isinstance(encoder, LightEncoder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -311,6 +312,18 @@ def test_a_generation_that_nobody_reads_any_more_is_closed(
         assert open_databases() == ["articles.sqlite", "terms.sqlite"]
     finally:
         gc.enable()
+
+
+def test_a_process_that_asks_many_indexes_keeps_few_open(sound: Path, tmp_path: Path, encoder: CountryEncoder) -> None:
+    """Those asked last; one that has been let go is opened again when it is asked."""
+    places = [shutil.copytree(sound, tmp_path / str(number)) for number in range(9)]
+    first, second, third = (weakref.ref(open_index(place, encoder).store) for place in places[:3])
+    for place in (*places[3:8], places[0], places[8]):
+        open_index(place, encoder)
+    assert open_index(places[0], encoder).store is first()
+    assert second() is None
+    assert open_index(places[1], encoder).manifest.generation == 1
+    assert third() is None
 
 
 def test_a_manifest_tells_how_it_was_made(sound: Path) -> None:
