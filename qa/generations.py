@@ -289,4 +289,3 @@ def _damage(folder: Path, manifest: Manifest) -> list[str]:
     largest_first = sorted(manifest.files, key=lambda name: (-int(manifest.files[name]["size"]), name))
     found = dict(zip(largest_first, spread(damage, largest_first), strict=True))
     return [line for _, line in sorted(found.items()) if line]
-

@@ -6,9 +6,11 @@ import copy
 import logging
 import os
 import re
+import sys
 from collections.abc import Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from qa.addresses import TOKEN, Address
@@ -215,12 +217,26 @@ def _client_class(address: Address) -> Any:
         from pymilvus import MilvusClient
 
         if address.lite:
-            import milvus_lite  # noqa: F401
+            _load_lite()
     except ImportError as error:
         raise IndexProblem(f"An index in Milvus needs {error.name or 'pymilvus'}, which is not installed. Install it:"
                            " pip install 'qa-articles[milvus]'") from error
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL + 1)  # it prints what it also raises, with its traceback
     return MilvusClient
+
+
+def _load_lite() -> None:
+    """Imports milvus_lite, which asks pkg_resources for its own version; setuptools no longer brings that."""
+    stand_in: Any = ModuleType("pkg_resources")
+    stand_in.DistributionNotFound, stand_in.get_distribution = PackageNotFoundError, distribution
+    usual = sys.modules.get("pkg_resources")
+    sys.modules["pkg_resources"] = stand_in
+    try:
+        import milvus_lite  # noqa: F401
+    finally:
+        del sys.modules["pkg_resources"]
+        if usual is not None:
+            sys.modules["pkg_resources"] = usual
 
 
 def _lite() -> str:
@@ -232,5 +248,3 @@ def _lite() -> str:
 
 def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(one) for one in re.findall(r"\d+", text)[:3]) or (0,)
-
-

@@ -183,5 +183,3 @@ class MilvusWriter:
 
 def _stored(published: Dated | None) -> list[object] | None:
     return None if published is None else [published.date, published.source, published.evidence, published.start]
-
-

@@ -128,4 +128,3 @@ def _splitter(size: int) -> Any:
     return RecursiveCharacterTextSplitter(
         separators=[r"[;:；：،,，、]\s*", r"\s+", ""], is_separator_regex=True, keep_separator="end",
         strip_whitespace=False, chunk_size=size, chunk_overlap=0)
-
