@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import struct
 import threading
@@ -12,16 +13,18 @@ from typing import Any
 
 import numpy as np
 
+from qa.cores import cores
 from qa.encoder import Vectors, unit
 from qa.engine import Rows
 
 # All figures below: 512 dimensions, real questions and passages, one thread; `python -m bench.vectors` measures them.
 SHORTLIST_FROM = 50_000  # vectors: reading fewer takes less than 5 ms
-RECALL = 0.995  # of the ten nearest, that a shortlist must hold of questions as `_unlike` makes them; 0.99 of real ones
+RECALL = 0.993  # of the ten nearest, that a shortlist must hold of questions made by `_unlike`; of real ones it holds more
 _CANDIDATES = (250, 500, 750, 1_000, 1_500, 2_000, 3_000, 4_000, 6_000, 8_000)  # of a shortlist; the first to suffice
 _CANDIDATES_EACH = 20  # times as many candidates as passages asked for, at the least
 _FEW = 10_000  # allowed rows: looking at each is as fast as a shortlist
 _SAMPLE = 16_384  # vectors that a shortlist's codes are learned from; twice as many found no more
+_ROUNDS = 10  # of learning them; 25 found no more
 _QUESTIONS = 256  # that a shortlist is tuned with
 _BATCH = 16_384  # vectors in memory at once: 32 MB
 _WIDEST = 65_536  # dimensions
@@ -45,6 +48,20 @@ class Search:
 
 
 EXACT = Search()
+
+
+@contextlib.contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """FAISS uses so many threads when this one calls it. On busy cores more threads mostly wait for each other:
+    learning the codes took 1 s with one, and 271 s with four."""
+    import faiss
+
+    usual = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(count)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(usual)
 
 
 def _header(dimension: int, count: int) -> bytes:
@@ -107,7 +124,8 @@ class VectorWriter:
         self._file.close()
         if self.count < self._from:
             return EXACT
-        return _shorten(_flat(self._path), self._shortlist)
+        with _threads(1):
+            return _shorten(_flat(self._path), self._shortlist)
 
     def close(self) -> None:
         """Lets go of the file; what was not finished is of no use."""
@@ -126,10 +144,12 @@ def _shorten(flat: Any, path: Path) -> Search:
     short = faiss.IndexIVFPQFastScan(faiss.IndexFlatIP(flat.d), flat.d, 1, flat.d // width, 4,
                                      faiss.METRIC_INNER_PRODUCT)
     short.by_residual = False
-    short.pq.cp.min_points_per_centroid = short.cp.min_points_per_centroid = 1  # no warnings on standard error
+    for learning in (short.pq.cp, short.cp):
+        learning.niter, learning.min_points_per_centroid = _ROUNDS, 1  # few points are no reason for a warning
     short.train(flat.reconstruct_batch(_spread(flat.ntotal, _SAMPLE)))
-    for _, vectors in _blocks(flat):
-        short.add(vectors)
+    with _threads(cores()):
+        for _, vectors in _blocks(flat):
+            short.add(vectors)
     nearest = _nearest(flat, questions, 10)
     limit = min(_CANDIDATES[-1], flat.ntotal)
     hit = short.search(questions, limit)[1][:, None, :] == nearest[:, :, None]
@@ -162,12 +182,14 @@ def _unlike(vectors: Vectors) -> Vectors:
 
 def _nearest(flat: Any, questions: Vectors, k: int) -> Rows:
     """The k nearest rows of each question, all compared at once: many times faster than one question after another."""
+    import faiss
+
     scores = np.zeros((len(questions), 0), np.float32)
     rows = np.zeros((len(questions), 0), np.int64)
     for begin, vectors in _blocks(flat):
-        scores = np.hstack([scores, questions @ vectors.T])
-        rows = np.hstack([rows, np.tile(np.arange(begin, begin + len(vectors)), (len(questions), 1))])
-        best = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+        products, found = faiss.knn(questions, vectors, k, metric=faiss.METRIC_INNER_PRODUCT)
+        scores, rows = np.hstack([scores, products]), np.hstack([rows, found + begin])
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
         scores, rows = np.take_along_axis(scores, best, 1), np.take_along_axis(rows, best, 1)
     return rows
 
@@ -247,12 +269,11 @@ class VectorIndex:
             bits[rows] = True
             allowed["sel"] = faiss.IDSelectorBitmap(  # type: ignore[call-arg]
                 np.packbits(bits, bitorder="little"))  # type: ignore[arg-type]
-        if self._refined is None or candidates >= self.count or (rows is not None and len(rows) <= _FEW):
-            parameters = faiss.SearchParameters(**allowed) if allowed else None
-            scores, found = self._flat.search(np.ascontiguousarray(vectors, np.float32), k, params=parameters)
-        else:
-            inner = faiss.SearchParametersIVF(nprobe=1, **allowed)  # type: ignore[call-arg]
-            scores, found = self._refined.search(
-                np.ascontiguousarray(vectors, np.float32), k, params=faiss.IndexRefineSearchParameters(
-                    k_factor=candidates / k, base_index_params=inner))  # type: ignore[call-arg]
+        index, parameters = self._flat, faiss.SearchParameters(**allowed) if allowed else None
+        if self._refined is not None and candidates < self.count and (rows is None or len(rows) > _FEW):
+            codes = faiss.SearchParametersIVF(nprobe=1, **allowed)  # type: ignore[call-arg]
+            index, parameters = self._refined, faiss.IndexRefineSearchParameters(
+                k_factor=candidates / k, base_index_params=codes)  # type: ignore[call-arg]
+        with _threads(1):
+            scores, found = index.search(np.ascontiguousarray(vectors, np.float32), k, params=parameters)
         return found.astype(np.int64), scores.astype(np.float32)  # faiss fills up with -1

@@ -184,6 +184,8 @@ def test_the_same_rows_give_the_same_files(tmp_path: Path) -> None:
             faiss.omp_set_num_threads(number)
             (tmp_path / name).mkdir()
             search = write(tmp_path / name, vectors, batch, shortlist_from=4_000)
+            VectorIndex(tmp_path / name / "v", tmp_path / name / "s", search).nearest(vectors[0], 10)
+            assert faiss.omp_get_max_threads() == number  # what the caller has chosen is left alone
             made.append((search, *((tmp_path / name / file).read_bytes() for file in "vs")))
     finally:
         faiss.omp_set_num_threads(threads)
