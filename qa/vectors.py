@@ -19,7 +19,7 @@ from qa.engine import Rows
 
 # All figures below: 512 dimensions, real questions and passages, one thread; `python -m bench.vectors` measures them.
 SHORTLIST_FROM = 50_000  # vectors: reading fewer takes less than 5 ms
-RECALL = 0.993  # of the ten nearest, that a shortlist must hold of questions made by `_unlike`; of real ones it holds more
+RECALL = 0.993  # of the ten nearest: what a shortlist must hold of questions made by `_unlike`; more of real ones
 _CANDIDATES = (250, 500, 750, 1_000, 1_500, 2_000, 3_000, 4_000, 6_000, 8_000)  # of a shortlist; the first to suffice
 _CANDIDATES_EACH = 20  # times as many candidates as passages asked for, at the least
 _FEW = 10_000  # allowed rows: looking at each is as fast as a shortlist
