@@ -76,18 +76,21 @@ def scan(folder: str | os.PathLike[str]) -> tuple[list[Found], list[tuple[str, s
         refused.extend((_below(root, os.path.join(where, name)), "a link to a folder is not followed")
                        for name in folders if os.path.islink(os.path.join(where, name)) and not name.startswith("."))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        here = _below(root, where)
         for name in sorted(names):
-            path = os.path.join(where, name)
-            file = _below(root, path)
-            if name.startswith(".") or Path(name).suffix.lower() not in SUFFIXES or file == "README.md":
+            file = name if here == "." else f"{here}/{name}"
+            if name.startswith(".") or os.path.splitext(name)[1].lower() not in SUFFIXES or file == "README.md":
                 continue
+            path = os.path.join(where, name)
             try:
                 file.encode("utf-8")
-                real = os.path.realpath(path, strict=True)
-                if os.path.commonpath([real_root, real]) != real_root:
-                    refused.append((file, "a link out of the folder is not followed"))
-                    continue
-                about = os.stat(real)
+                about = os.lstat(path)
+                if stat.S_ISLNK(about.st_mode):
+                    real = os.path.realpath(path, strict=True)
+                    if os.path.commonpath([real_root, real]) != real_root:
+                        refused.append((file, "a link out of the folder is not followed"))
+                        continue
+                    about = os.stat(real)
             except UnicodeEncodeError:
                 refused.append((file.encode("utf-8", "replace").decode(), "its name is not valid UTF-8: rename it"))
             except OSError as error:

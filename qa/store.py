@@ -184,6 +184,7 @@ class Store:
             self.lexical = Lexical(folder / WORDS)
             self.cuts = Cuts(folder / CUTS)
             self._table = _mapped(folder / TABLE)
+            self._articles = np.ascontiguousarray(self._table[:, _ARTICLE])
             last = self._database.execute("SELECT max(row), max(article) FROM passages"
                                           " WHERE row = (SELECT max(row) FROM passages)").fetchone()
         except Exception as error:  # each library has its own errors for damage
@@ -249,7 +250,7 @@ class Store:
         known = self.known_file(file)
         if known is None:
             return np.zeros(0, np.int64)
-        return np.arange(*np.searchsorted(self._table[:, _ARTICLE], [known.number, known.number + 1]))
+        return np.arange(*np.searchsorted(self._articles, [known.number, known.number + 1]))
 
     def undated_of(self, rows: Rows) -> NDArray[np.bool_]:
         """Whether each is without a date, (len(rows),)."""
@@ -262,7 +263,7 @@ class Store:
 
     def passages_in(self) -> dict[str, int]:
         """How many passages there are in each language."""
-        each = np.bincount(self._table[:, _ARTICLE])
+        each = np.bincount(self._articles)
         found: dict[str, int] = {}
         for number, language in self._database.execute("SELECT number, language FROM articles"):
             if number < len(each) and each[number]:
@@ -275,7 +276,7 @@ class Store:
                                                                 (value,))]
         meets = np.zeros(max(numbers, default=0) + 2, bool)
         meets[numbers] = True
-        return np.asarray(meets[np.minimum(self._table[:, _ARTICLE], len(meets) - 1)])
+        return np.asarray(meets[np.minimum(self._articles, len(meets) - 1)])
 
     def files_of(self, rows: Rows) -> list[str]:
         """The file of each of these rows' articles."""
@@ -286,7 +287,7 @@ class Store:
         return self._of_articles("language", rows)
 
     def _of_articles(self, column: str, rows: Rows) -> list[str]:
-        articles = self._table[rows, _ARTICLE].tolist()
+        articles = self._articles[rows].tolist()
         wanted = list(dict.fromkeys(articles))
         found: dict[int, str] = {}
         for begin in range(0, len(wanted), 500):
