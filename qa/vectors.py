@@ -234,7 +234,7 @@ class VectorIndex:
         """The vectors of these rows, float32 (len(rows), dimension). Raises IndexError."""
         if not len(rows):
             return np.zeros((0, self.dimension), np.float32)
-        if min(rows) < 0 or max(rows) >= self.count:
+        if rows.min() < 0 or rows.max() >= self.count:
             raise IndexError(f"no such row among {self.count}")
         return np.asarray(self._flat.reconstruct_batch(np.ascontiguousarray(rows, np.int64)), np.float32)
 
