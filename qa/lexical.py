@@ -1,4 +1,4 @@
-"""The word side of the index: BM25 over folded words, read where it lies."""
+"""The word side of the index: BM25 over folded words, weighed by bm25s and read where it lies."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from itertools import chain
 from math import log1p
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qa import weights
 from qa.words import BEGINNINGS, terms
 
 K1, B = 1.2, 0.75       # anything from 0.6 to 1.5, and from 0.6 to 0.9, is as good: bench/lexical.md
@@ -25,8 +25,8 @@ _WORTH_STOPPING = 20_000  # entries of lists yet to be read: fewer are read fast
 
 _COUNT = "count.json"   # of texts; the other files are missing where no text has a word
 _TERMS = "terms.sqlite"  # the number of each term: a question looks up a few, so none need be in memory
-# The weights by term: of term n the texts rows[lists[n] : lists[n + 1]], ascending, and what each gets for it. Mapped,
-# never read whole.
+# bm25s' matrix of weights by term, in compressed columns: of term n the texts rows[lists[n] : lists[n + 1]], ascending,
+# and what each gets for it. Mapped, never read whole.
 _WEIGHTS, _ROWS, _LISTS = "weights.npy", "rows.npy", "lists.npy"
 _TERMS_OF = "terms_of.npy"  # of each word of the vocabulary the numbers of its terms, filled up with _NONE
 
@@ -37,16 +37,37 @@ Rows = NDArray[np.int64]
 Scores = NDArray[np.float32]
 
 
+class _TermNumbers(Sequence[list[int]]):
+    """The term numbers of each text, made anew whenever they are asked for: all of them would fill the memory."""
+
+    def __init__(self, texts: Sequence[NDArray[np.int64]], terms_of: NDArray[np.int32]) -> None:
+        self._texts = texts
+        self._terms_of = terms_of
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def __getitem__(self, place: Any) -> Any:
+        numbers = self._terms_of[self._texts[place]]
+        return numbers[numbers >= 0].tolist()
+
+
 def build(folder: Path, texts: Sequence[NDArray[np.int64]], vocabulary: Iterable[str]) -> None:
     """Writes the word index of `texts` into `folder`, which is made if missing; text i becomes row i. Each text is
     the numbers of its words in `vocabulary`, repeated as it repeats them."""
+    import bm25s
+
     numbers: dict[str, int] = {}
     terms_of = np.array([[numbers.setdefault(term, len(numbers)) for term in own] + [_NONE] * (_MOST_TERMS - len(own))
                          for own in map(terms, vocabulary)], np.int32).reshape(-1, _MOST_TERMS)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _COUNT).write_text(json.dumps(len(texts)), "utf-8")
     if numbers:
-        np.save(folder / _LISTS, weights.write(folder / _WEIGHTS, folder / _ROWS, texts, terms_of, len(numbers), K1, B))
+        index = bm25s.BM25(method="lucene", k1=K1, b=B)
+        found = index.build_index_from_ids(list(numbers.values()), _TermNumbers(texts, terms_of), show_progress=False)
+        np.save(folder / _WEIGHTS, np.asarray(found["data"], np.float32) * np.float32(K1 + 1))
+        np.save(folder / _ROWS, np.asarray(found["indices"], np.int32))
+        np.save(folder / _LISTS, np.asarray(found["indptr"], np.int64))
         np.save(folder / _TERMS_OF, terms_of)
         database = sqlite3.connect(folder / _TERMS)
         try:
