@@ -47,6 +47,7 @@ class Milvus:
             self.version = _lite() if address.lite else str(self._client.get_server_version(timeout=CONNECTING))
         except Exception as error:
             raise self._problem(error) from error
+        self.complete: dict[str, int] = {}  # by token: the number of each generation that is known to be complete
         self.searches_words = _numbers(self.version)[:2] >= _BM25
 
     @property
@@ -60,6 +61,7 @@ class Milvus:
             return self
         other = copy.copy(self)
         other.address = address
+        other.complete = {}
         return other
 
     def close(self) -> None:

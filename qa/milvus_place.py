@@ -160,8 +160,14 @@ def _current(milvus: Milvus) -> str | None:
     """The token of the current generation; None where there is none."""
     token = None if milvus.address.lite else milvus.current()
     if token is None:
-        complete = [(manifest.generation, token) for token, manifest, _ in _manifests(milvus) if manifest]
-        token = max(complete)[1] if complete else None
+        tokens = milvus.tokens()
+        known = milvus.complete  # what is complete stays so, and every question asks
+        for one in [one for one in tokens if one not in known]:
+            with contextlib.suppress(IndexMismatch, IndexDamaged):
+                manifest = _manifest(milvus, one)
+                if manifest:
+                    known[one] = manifest.generation
+        token = max((one for one in tokens if one in known), key=lambda one: (known[one], one), default=None)
     return token
 
 

@@ -54,6 +54,7 @@ _EF, _FILTERED_EF = 256, 1_024  # how far the graph is searched: filters thin it
 _MOST = 16_384      # rows of one answer of Milvus
 _REMEMBERED = 4_096  # passages: some 30 MB
 _BUCKETS_REMEMBERED = 4_096
+_RUNS = 8           # of successive articles, that a condition names one by one: Milvus Lite refuses long ones
 _NONE = -1
 _MOST_TERMS = 1 + len(BEGINNINGS)
 
@@ -122,7 +123,7 @@ class MilvusStore:
         self._reading = threading.Lock()
         self._buckets: dict[int, dict[str, int]] = {}
         self._known = lru_cache(_REMEMBERED)(self._stored)
-        self._runs = lru_cache(64)(self._matching)
+        self._among = lru_cache(64)(self._matching)
 
     def __enter__(self) -> Self:
         return self
@@ -183,20 +184,18 @@ class MilvusStore:
             found.append(f"({' and '.join(days)})" if not within.undated
                          else f"(({' and '.join(days)}) or first_day == {UNDATED_FIRST})")
         if within.file is not None:
-            runs = self._runs(within.file)
-            if not runs:
+            articles = self._among(within.file)
+            if articles is None:
                 return None
-            found.append("(" + " or ".join(
-                f"article == {first}" if first == last else f"(article >= {first} and article <= {last})"
-                for first, last in runs) + ")")
+            found.append(articles)
         if within.language is not None:
             if within.language not in self._summary["languages"]:
                 return None
             found.append(f"language == {self._summary['languages'].index(within.language)}")
         return " and ".join(found)
 
-    def _matching(self, glob: str) -> list[tuple[int, int]]:
-        """The articles whose file matches, as runs from one number to another, both inclusive."""
+    def _matching(self, glob: str) -> str | None:
+        """The condition that an article's file matches; None where none does."""
         with sqlite3.connect(":memory:") as matcher:
             numbers = sorted(number for file, number in self._files.items()
                              if matcher.execute("SELECT ? GLOB ?", (file, glob)).fetchone()[0])
@@ -207,7 +206,11 @@ class MilvusStore:
                 runs[-1] = (runs[-1][0], number)
             else:
                 runs.append((number, number))
-        return runs
+        if not runs:
+            return None
+        if len(runs) > _RUNS:
+            return f"article in {numbers}"
+        return "(" + " or ".join(f"(article >= {first} and article <= {last})" for first, last in runs) + ")"
 
     # --- passages
 
