@@ -5,8 +5,8 @@
 Each folder is asked alone, and all are asked in one mixed folder too, where passages in the question's language that
 do not answer stand beside passages in another that do. A file counts as found when one of its passages is. The
 columns: BM25 coverage alone, cosine alone, the two as the usual ways join them (the plain sum of z-scores, and
-reciprocal rank fusion, Cormack et al. 2009), the interaction of their units alone (qa/closeness.py), and the score qa
-ranks by, made of the three.
+reciprocal rank fusion, Cormack et al. 2009), the interaction of their units alone (qa/closeness.py), qa's sum of the
+three, and the score qa ranks by, where the best sums are put in order by qa/ranker.py.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def ways(ranking: Ranking) -> dict[str, Scores]:
     """The candidates' scores under each way of ranking."""
     return {"words": ranking.lexical, "meaning": ranking.vector, "z-scores": z(ranking.lexical) + z(ranking.vector),
             "RRF": 1 / (RRF + ranks(ranking.lexical)) + 1 / (RRF + ranks(ranking.vector)),
-            "units": ranking.interaction, "qa": ranking.scores}
+            "units": ranking.interaction, "sum": ranking.sums, "qa": ranking.scores}
 
 
 def measured(index: Index, questions: list[Question], prefix: str) -> dict[str, float]:

@@ -170,11 +170,13 @@ def _within(index: Index, text: str, understood: Understood, file: str | None, k
     question = asked(rest if len(tokens(rest)) > 1 else text, index.encoder, understood.language)
     inside = rank(index, question, understood.language,
                   Within(understood.since, understood.until, file, undated=True), k)
-    scores = inside.scores - _UNDATED * index.store.undated_of(inside.rows)
+    lacking = _UNDATED * index.store.undated_of(inside.rows)
+    scores = inside.scores - lacking
+    best = float((inside.sums - lacking).max()) if len(inside.rows) else 0.0
     order = np.lexsort((inside.rows, -scores))
     inside = inside.reordered(order, scores[order])
     everywhere = rank(index, question, understood.language, Within(file=file), k)
-    if not len(inside.rows) or float(everywhere.scores[0]) - float(inside.scores[0]) > _MUCH_BETTER:
+    if not len(inside.rows) or float(everywhere.sums.max()) - best > _MUCH_BETTER:
         return None
     least = min(_ANSWERED, _confidence(index, understood.language, everywhere))
     return (question, inside) if _confidence(index, understood.language, inside) >= least else None
@@ -303,10 +305,10 @@ _SMALLEST_SPREAD = (0.05, 0.10, 0.05)  # cosine, coverage, interaction: below th
 
 
 def features(index: Index, language: str, ranking: Ranking) -> list[float]:
-    """How far the best passage rises above what unrelated questions of the same language reach in the same index.
-    `language` is the question's.
+    """How far the passage with the best sum rises above what unrelated questions of the same language reach in the
+    same index. `language` is the question's.
 
-    With a light encoder: the score, for a passage in the question's language; for one in another the rises of cosine
+    With a light encoder: the sum, for a passage in the question's language; for one in another the rises of cosine
     and interaction, in spreads, and 1. With another encoder, whose cosines have a scale of their own: the rises of
     cosine and coverage, for a passage in the question's language or in another, and 1 for one in another. What the
     other kind of passage would fill is zero.
@@ -315,13 +317,14 @@ def features(index: Index, language: str, ranking: Ranking) -> list[float]:
     if not len(ranking.rows):
         return [0.0] * (4 if light else 5)
     usual = expected(index.manifest.background, language, ANY)
-    best = (ranking.vector[0], ranking.lexical[0], ranking.interaction[0])
+    at = int(ranking.sums.argmax())
+    best = (ranking.vector[at], ranking.lexical[at], ranking.interaction[at])
     cosine, covered, met = (
         (float(value) - middle) / max(spread, smallest) for value, middle, spread, smallest
         in zip(best, usual[::2], usual[1::2], _SMALLEST_SPREAD, strict=True))
-    same = index.store.languages_of(ranking.rows[:1])[0] == language
+    same = index.store.languages_of(ranking.rows[at : at + 1])[0] == language
     if light:
-        return [float(ranking.scores[0]), 0.0, 0.0, 0.0] if same else [0.0, cosine, met, 1.0]
+        return [float(ranking.sums[at]), 0.0, 0.0, 0.0] if same else [0.0, cosine, met, 1.0]
     return [cosine, covered, 0.0, 0.0, 0.0] if same else [0.0, 0.0, cosine, covered, 1.0]
 
 

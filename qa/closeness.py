@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from qa.cuts import Sentences
 from qa.encoder import Encoder, LightEncoder, Vectors
 from qa.engine import EVERYWHERE, Engine, Rows, Within
+from qa.ranker import Meeting
 from qa.unrelated import little_words
 from qa.words import tokens
 
@@ -88,8 +89,13 @@ class Meter:
         late interaction (Khattab & Zaharia 2020) over static vectors: what a mean over all words blurs, above all
         for a question in another language.
         """
+        return self.met(question, rows)[:3]
+
+    def met(self, question: Asked, rows: Rows) -> tuple[Scores, Scores, Scores, Meeting | None]:
+        """The three measures of each passage, and how their units meet the question's; None where the encoder is not
+        light or there is no passage."""
         if not len(rows):
-            return (np.zeros(0, np.float32),) * 3
+            return *((np.zeros(0, np.float32),) * 3), None
         cut = self.store.cuts.of(rows)
         met = self.sentences(question, cut)
         firsts = cut.bounds[:-1]
@@ -98,8 +104,8 @@ class Meter:
             cosines = (cosines + np.maximum.reduceat(met.cosines, firsts)) / 2
         coverage = self._whole_coverage(question, rows) + np.maximum.reduceat(met.coverage, firsts)
         interaction = met.whole + np.maximum.reduceat(met.interaction, firsts)
-        return np.asarray(cosines, np.float32), np.asarray(coverage / 2, np.float32), np.asarray(
-            interaction / 2, np.float32)
+        return (np.asarray(cosines, np.float32), np.asarray(coverage / 2, np.float32),
+                np.asarray(interaction / 2, np.float32), met.meeting)
 
     def _whole_coverage(self, question: Asked, rows: Rows) -> Scores:
         ceiling = sum(self.store.lexical.rarity(question.words).values())
@@ -111,15 +117,17 @@ class Meter:
         ceiling = sum(self.store.lexical.rarity(question.words).values())
         coverage = self.store.lexical.held(question.words, words, places, len(cut)) / max(ceiling, _TINY)
         if question.units is None or not isinstance(self.encoder, LightEncoder):
-            return Met(None, coverage, np.zeros(len(cut), np.float32), np.zeros(len(cut.titles), np.float32))
+            return Met(None, coverage, np.zeros(len(cut), np.float32), np.zeros(len(cut.titles), np.float32), None)
         # a vector is the sum of its tokens', so its inner products are sums of theirs
         asked_for = np.concatenate([question.vector[None], question.units])
         products = _products(self.encoder, asked_for, cut.tokens)
         totals = np.add.reduceat(products[0], _firsts(cut.counts[:, 4])) * _inverse(cut.totals)
         cosines = np.add.reduceat(products[1:], np.flatnonzero(cut.firsts), axis=1) * _inverse(cut.lengths)
-        nearest = np.maximum.reduceat(cosines, _firsts(cut.counts[:, 3]), axis=1)  # (question's units, sentences)
+        bounds = np.concatenate([[0], np.cumsum(cut.counts[:, 3])])
+        nearest = np.maximum.reduceat(cosines, bounds[:-1], axis=1)  # (question's units, sentences)
         whole = np.maximum.reduceat(nearest, cut.bounds[:-1], axis=1)
-        return Met(totals, coverage, question.weights @ nearest, question.weights @ whole)
+        return Met(totals, coverage, question.weights @ nearest, question.weights @ whole,
+                   Meeting(cosines, question.weights, bounds, cut.bounds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +138,7 @@ class Met:
     coverage: Scores        # (sentences,) share of the rarity of the question's words that stand in each
     interaction: Scores     # (sentences,)
     whole: Scores           # (passages,) interaction with all sentences together
+    meeting: Meeting | None  # unit by unit; None where the encoder is not light
 
 
 def _firsts(counts: NDArray[np.int64]) -> NDArray[np.int64]:
