@@ -48,6 +48,7 @@ class Run:
     output: str
     code: int
     errors: str
+    processor: float = 0.0  # seconds, of all its processes together: other work falls less on it than on `seconds`
 
 
 # What a process is said to have used includes what the one that started it had, so a small one starts it.
@@ -58,7 +59,8 @@ began = time.perf_counter()
 child = os.posix_spawnp(command[0], command, os.environ)
 _, status, used = os.wait4(child, 0)
 with open(out, "w") as file:
-    json.dump([time.perf_counter() - began, used.ru_maxrss / 1024, os.waitstatus_to_exitcode(status)], file)
+    json.dump([time.perf_counter() - began, used.ru_maxrss / 1024, os.waitstatus_to_exitcode(status),
+               used.ru_utime + used.ru_stime], file)
 """
 
 
@@ -74,8 +76,9 @@ def run(command: Sequence[str | os.PathLike[str]]) -> Run:
         done = subprocess.run(
             [sys.executable, "-ISc", _STARTER, figures, *command], capture_output=True, cwd=ROOT,
             check=True, env=environment)
-        seconds, memory, code = json.loads(figures.read_text())
-    return Run(seconds, memory, done.stdout.decode("utf-8", "replace"), code, done.stderr.decode("utf-8", "replace"))
+        seconds, memory, code, processor = json.loads(figures.read_text())
+    return Run(seconds, memory, done.stdout.decode("utf-8", "replace"), code, done.stderr.decode("utf-8", "replace"),
+               processor)
 
 
 def json_of(done: Run) -> Any:
