@@ -42,7 +42,7 @@ def asked(question: str, encoder: Encoder, language: str) -> Asked:
 
 def _units(question: str, encoder: Encoder) -> tuple[Vectors | None, Scores]:
     """What a question asks for, unit by unit, and how much each matters: the square of its vector's length, which
-    training has made small for what any text may say (`python -m training.interaction`)."""
+    training has made small for what any text may say (`python -m training.static`)."""
     if not isinstance(encoder, LightEncoder):
         return None, np.zeros(0, np.float32)
     (units,) = encoder.units([question])
