@@ -181,11 +181,17 @@ class StaticEncoder:
         return self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
 
 
+_NOT_LOADED = ("The model {name} cannot be loaded: {reason} Give the path of a sentence-transformers folder, or a name"
+               " while there is a network, or leave --model away for the shipped model.")
+
+
 class SentenceTransformerEncoder:
     """Any sentence-transformers model by name or path, with its own prompts for questions and passages."""
 
     def __init__(self, name: str) -> None:
         """Loads the model, from the network when it is a name and not yet cached. Raises ModelError."""
+        if os.path.isabs(name) and not os.path.isdir(name):  # known at once, without the seconds of an import
+            raise ModelError(_NOT_LOADED.format(name=repr(name), reason="There is no such folder."))
         from sentence_transformers import SentenceTransformer  # takes seconds; only other models need it
         from transformers.utils import logging
 
@@ -195,9 +201,7 @@ class SentenceTransformerEncoder:
                                               local_files_only=hub.only_local(name),
                                               model_kwargs={"use_safetensors": True})
         except Exception as error:  # the loader raises whatever its many parts raise
-            raise ModelError(
-                f"The model {name!r} cannot be loaded: {hub.reason(error)} Give the path of a sentence-transformers"
-                " folder, or a name while there is a network, or leave --model away for the shipped model.") from error
+            raise ModelError(_NOT_LOADED.format(name=repr(name), reason=hub.reason(error))) from error
         self.name = os.path.abspath(name) if os.path.isdir(name) else name
         dimension = self._model.get_embedding_dimension()
         self.dimension = int(dimension or self.encode_question("?").shape[0])
