@@ -33,7 +33,7 @@ PROCESSES, THREADS = 4, 2
 _STATES = (*STATES, {"harbour.txt": "The harbour closes. No ferry leaves it, no tea arrives.", **STATES[0]})
 _FLAT = 24  # MB, and open files, that a process may have more at its end than after its first quarter
 _PAUSE = 0.02  # seconds between two questions of a thread: the builder needs a processor too
-_SOON = 10  # seconds after a build in which the page has to show it
+_SOON = 30  # seconds after a build in which the page has to show it, however busy the machine is
 
 
 def _without(answer: dict[str, Any]) -> dict[str, Any]:
@@ -116,9 +116,9 @@ def _ask_page(port: int) -> int:
     url = f"http://127.0.0.1:{port}/gradio_api/call/ask"
     posted = urllib.request.Request(url, json.dumps({"data": [QUESTIONS[0]]}).encode(),
                                     {"Content-Type": "application/json"})
-    with urllib.request.urlopen(posted, timeout=30) as answer:
+    with urllib.request.urlopen(posted, timeout=120) as answer:
         event = json.load(answer)["event_id"]
-    with urllib.request.urlopen(f"{url}/{event}", timeout=30) as answer:
+    with urllib.request.urlopen(f"{url}/{event}", timeout=120) as answer:
         found = re.search(rb'"generation": (\d+)', answer.read())
     if not found:
         raise RuntimeError("the page gave no answer")
@@ -199,7 +199,7 @@ def run(seconds: float, *, page: bool = True) -> dict[str, Any]:
         finally:
             if server:
                 server.terminate()
-                server.communicate(timeout=30)
+                server.communicate(timeout=120)
         for number, result in enumerate(results):
             wrong += result["failed"]
             watched[f"asking process {number + 1}"] = result["watched"]
