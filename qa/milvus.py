@@ -84,6 +84,9 @@ class Milvus:
                                     f" anew with: rm {self.address.text}; qa rebuild --index {self.address.text}")
             return IndexProblem(f"Milvus Lite cannot use {self.address.text} ({said}). Build it anew with: rm"
                                 f" {self.address.text}; qa rebuild --index {self.address.text}")
+        if re.search(r"not (fully )?loaded", said):
+            return IndexProblem(f"Milvus at {self.address.uri} is still loading the index, as it does for a while after"
+                                " a start. Try again in a moment")
         if re.search(r"auth|permission|unauthenticated|privilege", said, re.IGNORECASE):
             return IndexProblem(f"Milvus at {self.address.uri} refuses the token ({said}). Give it one it knows in"
                                 f" the environment: {TOKEN}=user:password")
@@ -104,6 +107,12 @@ class Milvus:
     def has(self, name: str) -> bool:
         """Whether there is a collection of this name."""
         return bool(self.call("has_collection", name))
+
+    def never_loaded(self, name: str) -> bool:
+        """Whether nobody ever asked for a collection to be searchable, so that its build ended before that."""
+        if self.address.lite:
+            return False
+        return bool(self.call("get_load_state", name)["state"].name == "NotLoad")
 
     def description(self, token: str) -> str:
         """What was said of a generation's collections when they were made."""

@@ -150,9 +150,9 @@ class _Making:
             self._milvus.switch(self.token)
         self.switched = True
         for token in self._milvus.tokens():
-            if token not in (self.token, self._before) and (_finished(self._milvus, token) or _left(
-                    self._milvus, token)):
-                with contextlib.suppress(IndexProblem):  # it lies there one build longer
+            with contextlib.suppress(IndexProblem):  # it lies there one build longer
+                if token not in (self.token, self._before) and (
+                        _was_finished(self._milvus, token) or _unfinished(self._milvus, token)):
                     self._milvus.drop(token)
 
 
@@ -171,11 +171,22 @@ def _current(milvus: Milvus) -> str | None:
     return token
 
 
-def _finished(milvus: Milvus, token: str) -> bool:
+def _was_finished(milvus: Milvus, token: str) -> bool:
+    """Whether a generation was finished once, whatever has become of it."""
     try:
-        return unpacked(milvus, token, MANIFEST, 0, STRONG) is not None
-    except IndexProblem:
+        return _manifest(milvus, token) is not None
+    except (IndexDamaged, IndexMismatch):
+        return True
+
+
+def _unfinished(milvus: Milvus, token: str) -> bool:
+    """Whether a generation has no manifest and nobody writes it any more. Raises IndexProblem when that cannot be told:
+    what may be complete is not removed."""
+    try:
+        complete = token == (None if milvus.address.lite else milvus.current()) or _manifest(milvus, token) is not None
+    except (IndexDamaged, IndexMismatch):
         return False
+    return not complete and _left(milvus, token)
 
 
 def _manifests(milvus: Milvus) -> Iterator[tuple[str, Manifest | None, list[str]]]:
@@ -198,10 +209,10 @@ def _manifest(milvus: Milvus, token: str) -> Manifest | None:
         sealed = unpacked(milvus, token, MANIFEST, 0, STRONG)
     except IndexDamaged:
         raise
-    except IndexProblem as error:
-        if "not loaded" not in str(error) and milvus.has(name):
-            raise
-        return None  # it was removed meanwhile, or is still being written
+    except IndexProblem:
+        if milvus.has(name) and not milvus.never_loaded(name):
+            raise  # a server that is still starting must not look empty
+        return None  # it was removed meanwhile, or has hardly been begun
     return None if sealed is None else manifest_of(sealed.encode("utf-8"), name, milvus.address.text)[0]
 
 
@@ -246,7 +257,7 @@ def _damage(milvus: Milvus, token: str, manifest: Manifest) -> list[str]:
 def _clear(milvus: Milvus) -> None:
     """Removes what builds left that did not finish."""
     for token in milvus.tokens():
-        if not _finished(milvus, token) and _left(milvus, token):
+        if _unfinished(milvus, token):
             milvus.drop(token)
 
 

@@ -59,8 +59,10 @@ class MilvusWriter:
         self._passages = milvus.collection(token, PASSAGES)
         self._records = milvus.collection(token, RECORDS)
         self._dimension = dimension
-        milvus.make(self._passages, FIELDS, dimension, milvus.searches_words, owner())
         milvus.make(self._records, RECORD_FIELDS, 2, False, owner())
+        milvus.index(self._records, "vector", "FLAT", "IP")
+        milvus.load(self._records)  # read from the beginning: a generation without a manifest is not complete
+        milvus.make(self._passages, FIELDS, dimension, milvus.searches_words, owner())
         self._waiting: dict[str, list[dict[str, Any]]] = {self._passages: [], self._records: []}
         self._articles = self._rows = self._terms = self._dated = self._undated_passages = 0
         self._languages: dict[str, int] = {}
@@ -168,10 +170,9 @@ class MilvusWriter:
             waiting.clear()
         parameters = {"M": NEIGHBOURS, "efConstruction": BUILD_EF} if kind == "HNSW" else {}
         self._milvus.index(self._passages, "vector", kind, "IP", **parameters)
-        self._milvus.index(self._records, "vector", "FLAT", "IP")
         for name in (self._passages, self._records):
             self._milvus.flush(name)
-            self._milvus.load(name)
+        self._milvus.load(self._passages)
 
     def __enter__(self) -> Self:
         return self

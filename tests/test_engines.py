@@ -544,3 +544,50 @@ def test_a_folder_loads_nothing_of_milvus(folder: Path, tmp_path: Path, encoder:
             "print([name for name in sys.modules if 'milvus' in name or name == 'grpc'])")
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, env=ENVIRONMENT)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(SERVER is not None, reason=str(SERVER))
+def test_a_server_killed_during_a_build_comes_back_with_the_generation_before(
+        more: Path, tmp_path: Path, encoder: CountryEncoder, brief_background: None,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it starts it is said to be starting, never to be empty or damaged; nothing of what was complete is removed,
+    and the build that was cut off is made again."""
+    from qa import milvus_place
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    said: list[str] = []
+
+    def until_it_answers(attempt: Callable[[], object]) -> object:
+        for _ in range(120):
+            try:
+                return attempt()
+            except IndexProblem as error:
+                if isinstance(error, (IndexMissing, IndexDamaged)):
+                    raise
+                said.append(str(error))
+                time.sleep(0.5)
+        pytest.fail("it does not come back")
+
+    with milvus_server.Server(tmp_path / "data", 3) as running:
+        library.rebuild(more, index=running.uri, encoder=encoder)
+        write(more, {"new.txt": "Kenya paints its ferries red."})
+
+        def cut_off(progress: library.Progress) -> None:
+            if progress.stage == "writing":
+                running.kill()
+
+        with pytest.raises(IndexProblem):
+            library.rebuild(more, index=running.uri, encoder=encoder, progress=cut_off)
+        running.start()
+        answer = until_it_answers(lambda: library.ask("Is a ferry in Kenya red?", index=running.uri, encoder=encoder))
+        assert isinstance(answer, library.Answer)
+        assert (answer.generation, "new.txt" in [hit.file for hit in answer.hits]) == (1, False)
+        report = until_it_answers(lambda: library.rebuild(more, index=running.uri, encoder=encoder))
+        assert isinstance(report, library.Report)
+        assert (report.generation, report.embedded, report.resumed) == (2, 0, 1)
+        assert place(running.uri).verify() == []
+        assert len(milvus_of(running.uri).tokens()) == 2
+        assert all("does not answer" in line or "still loading" in line for line in said)
+        milvus_place.disconnect()
