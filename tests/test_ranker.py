@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import write
+from safetensors.numpy import load_file, save_file
 
 import qa
 from qa import ranker
@@ -131,12 +132,18 @@ def test_a_question_of_many_units_is_cut_to_those_that_matter() -> None:
     assert ranker.load().merits(whole) == pytest.approx(ranker.load().merits(heaviest), abs=1e-6)
 
 
-@pytest.mark.parametrize("damage", ["missing", "empty", "cut", "other"])
+@pytest.mark.parametrize("damage", ["missing", "empty", "cut", "other", "lacking", "smaller"])
 def test_a_file_that_cannot_be_read_says_so(tmp_path: Path, damage: str) -> None:
-    """Missing, empty, cut short, or another file altogether: one line with its remedy."""
+    """Missing, empty, cut short, another file altogether, without a layer or with a smaller one: one line with its
+    remedy."""
     where = tmp_path / "ranker.safetensors"
     whole = ranker.WEIGHTS.read_bytes()
-    if damage != "missing":
+    layers = load_file(ranker.WEIGHTS)
+    if damage == "lacking":
+        save_file({name: layer for name, layer in layers.items() if name != "gate"}, where, {"model": "any"})
+    elif damage == "smaller":
+        save_file(layers | {"second": layers["second"][:-1].copy()}, where, {"model": "any"})
+    elif damage != "missing":
         where.write_bytes({"empty": b"", "cut": whole[: len(whole) // 2], "other": b"{}" * 100}[damage])
     with pytest.raises(ModelError, match="Install qa again"):
         Ranker(where)
