@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
@@ -14,6 +15,7 @@ DESKTOP = {"width": 1280, "height": 900}
 TELEPHONE = {"width": 390, "height": 844}
 NARROW = {"width": 360, "height": 740}
 PATIENCE = 60_000  # milliseconds: only a test that fails waits so long, and a busy machine may need some of it
+http = httpx.Client(timeout=PATIENCE / 1_000, limits=httpx.Limits(max_keepalive_connections=0))
 BOX = "#qa-question input, #qa-question textarea"
 
 expect.set_options(timeout=PATIENCE)

@@ -195,7 +195,7 @@ def test_the_focus_outlives_what_is_drawn_anew(browser: Browser) -> None:
 
     def rebuild(progress: Any) -> None:
         progress(Progress("reading", 0, 1, "un.txt"))
-        gate.wait(30)
+        gate.wait(300)
         toys.rebuilds += 1
 
     blocks = page(toys.ask, status, article=toys.article, rebuild=rebuild, articles=lambda: "no-such-folder")

@@ -7,10 +7,10 @@ import json
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-import httpx
 import pytest
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
+from page_reader import http
 from page_toys import HOSTILE, HOSTILE_FILE, SUMMIT, Toys
 
 from qa.cli import main
@@ -106,14 +106,14 @@ def test_mcp_stands_behind_the_same_guard(url: str) -> None:
     accept = {"Accept": "application/json, text/event-stream"}
     address = url + "gradio_api/mcp"
     for bad in ({"Host": "evil.example"}, {"Origin": "https://evil.example"}, {"Origin": "null"}):
-        assert httpx.post(address, json=hello, headers=accept | bad).status_code == 403, bad
-    mine = httpx.post(address, json=hello, headers=accept, follow_redirects=True)
+        assert http.post(address, json=hello, headers=accept | bad).status_code == 403, bad
+    mine = http.post(address, json=hello, headers=accept, follow_redirects=True)
     assert mine.status_code == 200
     assert "http" not in mine.headers["content-security-policy"]
-    assert httpx.get(address, headers={"Accept": "text/html"}).status_code == 405
-    assert httpx.get(address + "/sse").status_code == 404
-    assert httpx.post(address + "/messages/", json=hello).status_code == 404
-    assert set(httpx.get(url + "gradio_api/info").json()["named_endpoints"]) == {"/ask", "/read"}
+    assert http.get(address, headers={"Accept": "text/html"}).status_code == 405
+    assert http.get(address + "/sse").status_code == 404
+    assert http.post(address + "/messages/", json=hello).status_code == 404
+    assert set(http.get(url + "gradio_api/info").json()["named_endpoints"]) == {"/ask", "/read"}
 
 
 def test_without_being_asked_for_there_is_no_mcp(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,9 +121,9 @@ def test_without_being_asked_for_there_is_no_mcp(monkeypatch: pytest.MonkeyPatch
     toys = Toys()
     blocks, plain = opened(lambda: page(toys.ask, toys.status, article=toys.article))
     try:
-        assert httpx.post(plain + "gradio_api/mcp", json={}).status_code == 404
-        assert httpx.post(plain + "gradio_api/call/read", json={"data": ["sommet.txt"]}).status_code == 404
-        assert set(httpx.get(plain + "gradio_api/info").json()["named_endpoints"]) == {"/ask"}
+        assert http.post(plain + "gradio_api/mcp", json={}).status_code == 404
+        assert http.post(plain + "gradio_api/call/read", json={"data": ["sommet.txt"]}).status_code == 404
+        assert set(http.get(plain + "gradio_api/info").json()["named_endpoints"]) == {"/ask"}
     finally:
         blocks.close()
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
 import pytest
 from conftest import write
 from hypothesis import example, given
 from hypothesis import strategies as st
-from page_reader import PATIENCE, chromium
+from page_reader import PATIENCE, chromium, http
 from page_toys import Toys
 from playwright.sync_api import Browser, Page, expect
 
@@ -136,7 +135,7 @@ def test_a_page_that_only_reads_takes_nothing(browser: Browser, articles: Path) 
         for event in ("dragover", "drop"):
             assert opened.evaluate(DROP, [[("loutre.txt", "x")], event]) == [False, False]
         assert opened.url == address
-        refused = httpx.post(address + "qa/articles?name=x.txt", content=b"x", headers=TYPE)
+        refused = http.post(address + "qa/articles?name=x.txt", content=b"x", headers=TYPE)
         assert refused.status_code == 403
         assert "--editable" in refused.text
     finally:
@@ -150,23 +149,23 @@ def test_a_page_that_only_reads_takes_nothing(browser: Browser, articles: Path) 
 def test_no_other_site_and_no_form_can_add(url: str, articles: Path) -> None:
     """Foreign origins and hosts, the types a form can send, other methods and chunked bodies are refused."""
     address = url + "qa/articles?name=planted.txt"
-    assert httpx.post(address, content=b"x", headers=TYPE | {"Origin": "https://evil.example"}).status_code == 403
-    assert httpx.post(address, content=b"x", headers=TYPE | {"Host": "evil.example"}).status_code == 403
-    assert httpx.post(address, content=b"x", headers={"Content-Type": "text/plain"}).status_code == 415
-    assert httpx.post(address, files={"file": b"x"}).status_code == 415
-    assert httpx.put(address, content=b"x", headers=TYPE).status_code == 405
-    assert httpx.get(address).status_code == 405
-    assert httpx.post(address, content=iter([b"x"]), headers=TYPE).status_code == 413
+    assert http.post(address, content=b"x", headers=TYPE | {"Origin": "https://evil.example"}).status_code == 403
+    assert http.post(address, content=b"x", headers=TYPE | {"Host": "evil.example"}).status_code == 403
+    assert http.post(address, content=b"x", headers={"Content-Type": "text/plain"}).status_code == 415
+    assert http.post(address, files={"file": b"x"}).status_code == 415
+    assert http.put(address, content=b"x", headers=TYPE).status_code == 405
+    assert http.get(address).status_code == 405
+    assert http.post(address, content=iter([b"x"]), headers=TYPE).status_code == 413
     assert not (articles / "planted.txt").exists()
 
 
 def test_size_and_number_are_limited(url: str, articles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file too large leaves nothing behind, and after so many files an index must be built first."""
     before = set(articles.iterdir())
-    large = httpx.post(url + "qa/articles?name=large.txt", content=b"x" * (uploads.LARGEST + 1), headers=TYPE)
+    large = http.post(url + "qa/articles?name=large.txt", content=b"x" * (uploads.LARGEST + 1), headers=TYPE)
     assert large.status_code == 413
     monkeypatch.setattr(uploads, "MOST", 0)
-    many = httpx.post(url + "qa/articles?name=one.txt", content=b"x", headers=TYPE)
+    many = http.post(url + "qa/articles?name=one.txt", content=b"x", headers=TYPE)
     assert (many.status_code, many.json()["reason"]) == (429, "many")
     assert set(articles.iterdir()) == before
 
@@ -177,12 +176,12 @@ def test_links_lead_nowhere(url: str, articles: Path, tmp_path: Path) -> None:
     outside.write_text("mine", "utf-8")
     (articles / "link.txt").symlink_to(outside)
     address = url + "qa/articles?name=link.txt"
-    assert httpx.post(address, content=b"theirs", headers=TYPE).status_code == 409
-    assert httpx.post(address + "&replace=1", content=b"theirs", headers=TYPE).status_code == 201
+    assert http.post(address, content=b"theirs", headers=TYPE).status_code == 409
+    assert http.post(address + "&replace=1", content=b"theirs", headers=TYPE).status_code == 201
     assert outside.read_text("utf-8") == "mine"
     assert not (articles / "link.txt").is_symlink()
     (articles / "folder.txt").mkdir()
-    assert httpx.post(url + "qa/articles?name=folder.txt&replace=1", content=b"x", headers=TYPE).status_code == 409
+    assert http.post(url + "qa/articles?name=folder.txt&replace=1", content=b"x", headers=TYPE).status_code == 409
     (articles / "folder.txt").rmdir()
 
 
