@@ -50,7 +50,7 @@ UNDATED_FIRST, UNDATED_LAST = -1, 1 << 40
 EXACT = 200_000     # passages: up to so many every one is compared with the question, which is exact; a graph is
 # built over more (HNSW, Malkov & Yashunin 2018)
 NEIGHBOURS, BUILD_EF = 32, 200
-_EF, _FILTERED_EF = 256, 1_024  # how far the graph is searched: filters thin it out, see bench/milvus.md
+_EF, _FILTERED_EF = 512, 1_024  # how far the graph is searched: 0.947 of the nearest at 256, see docs/milvus.md
 _MOST = 16_384      # rows of one answer of Milvus
 _REMEMBERED = 4_096  # passages: some 30 MB
 _BUCKETS_REMEMBERED = 4_096
