@@ -457,6 +457,8 @@ def test_a_file_that_another_process_has_open_is_told_so(folder: Path, tmp_path:
         milvus_place.disconnect()
     assert done.returncode == 3
     assert "another process has it open" in done.stderr
+    done = qa("ask", "Kenya?", "--index", str(tmp_path / "a.db"), folder=tmp_path)
+    assert "There is no index" in done.stderr, "a file that was let go can be opened again"
 
 
 @needs_lite
