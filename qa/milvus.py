@@ -67,7 +67,7 @@ class Milvus:
     def close(self) -> None:
         """Lets go of the connection, and of the file of Milvus Lite."""
         self._client.close()
-        if self.address.lite:  # its process would keep the file open until this one ends
+        if self.address.lite:  # its process would stay until this one ends
             from milvus_lite.server_manager import server_manager_instance
 
             server_manager_instance.release_server(self.address.uri)

@@ -450,7 +450,7 @@ def test_a_file_that_another_process_has_open_is_told_so(folder: Path, tmp_path:
     from qa import milvus_place
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    milvus_place.connection(Address.read(tmp_path / "a.db"), make=True)
+    assert milvus_place.connection(Address.read(tmp_path / "a.db"), make=True).tokens() == []
     try:
         done = qa("ask", "Kenya?", "--index", str(tmp_path / "a.db"), folder=tmp_path)
     finally:
@@ -459,6 +459,9 @@ def test_a_file_that_another_process_has_open_is_told_so(folder: Path, tmp_path:
     assert "another process has it open" in done.stderr
     done = qa("ask", "Kenya?", "--index", str(tmp_path / "a.db"), folder=tmp_path)
     assert "There is no index" in done.stderr, "a file that was let go can be opened again"
+    if sys.platform == "linux":
+        children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+        assert "milvus" not in [Path(f"/proc/{child}/comm").read_text().strip() for child in children]
 
 
 @needs_lite
