@@ -385,7 +385,7 @@
       event.preventDefault();
       box.focus();
       box.select();
-    } else if (event.key === "Escape" && document.body.classList.contains("qa-reading")) {
+    } else if (event.key === "Escape" && element(".qa-article")) {
       close();
     } else if (event.key === "Enter" && !event.isComposing && event.target.closest?.("#qa-ask-form input, #qa-ask-form textarea")) {
       wait();
