@@ -14,17 +14,18 @@ run: .venv/installed
 	$(BIN)/qa serve --index "$(INDEX)" --host "$(HOST)" --port "$(PORT)"
 
 test: .venv/tools chromium node_modules/axe-core
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not server"
 
 lint: .venv/tools
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# What SECURITY.md counts, in full size: about twenty minutes.
+# What SECURITY.md counts, in full size, and the tests that need a real Milvus server: about half an hour.
 nightly: .venv/tools
-	$(BIN)/python -m bench.crash --kills 1000 --faults 1000 --disks 200
+	$(BIN)/python -m bench.crash --kills 1100 --faults 1000 --disks 200
 	$(BIN)/python -m bench.damage --flips 20000 --truncations 5000
 	$(BIN)/python -m bench.soak --seconds 600
+	$(BIN)/python -m pytest -m server
 	QA_FUZZ=2000 $(BIN)/python -m pytest -s tests/test_fuzz.py tests/test_build.py
 
 # The two stamps are older than pyproject.toml exactly when something is still to be installed.

@@ -35,7 +35,8 @@ GIVEN = os.environ.get("MILVUS_TEST_URI")
 ENGINES = [
     "files",
     pytest.param("lite", marks=needs_lite),
-    pytest.param("server", marks=[pytest.mark.slow, pytest.mark.skipif(SERVER is not None, reason=str(SERVER))]),
+    pytest.param("server", marks=[pytest.mark.slow, pytest.mark.server,
+                                  pytest.mark.skipif(SERVER is not None, reason=str(SERVER))]),
     pytest.param("given", marks=pytest.mark.skipif(not GIVEN or not MODULES, reason="MILVUS_TEST_URI is not set")),
 ]
 # Beside the articles of every test: undated ones, one file with several passages, and a name that is hard to quote.
@@ -552,6 +553,7 @@ def test_a_folder_loads_nothing_of_milvus(folder: Path, tmp_path: Path, encoder:
 
 
 @pytest.mark.slow
+@pytest.mark.server
 @pytest.mark.skipif(SERVER is not None, reason=str(SERVER))
 def test_a_server_killed_during_a_build_comes_back_with_the_generation_before(
         more: Path, tmp_path: Path, encoder: CountryEncoder, brief_background: None,
