@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 from qa import reranker as rerankers
 from qa.background import ANY, expected
 from qa.closeness import Asked, asked
+from qa.cores import Turns
 from qa.dates import parse_bound
 from qa.encoder import Encoder, LightEncoder
 from qa.engine import Engine, Rows, Within
@@ -24,6 +26,8 @@ from qa.reranker import Reranker
 from qa.retrieval import Ranking, rank
 from qa.store import document
 from qa.words import token_spans, tokens
+
+_turns = Turns(2)   # questions answered at once: eight threads together answer half as many, see bench/README.md
 
 ORDERS = ("relevance", "date")
 LIMIT = 5           # hits: what fits on one screen
@@ -136,20 +140,22 @@ def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until
     if first and last and first > last:
         raise UsageError(f"No day lies between since {first} and until {last}. Swap them.")
     opened = open_index(index, encoder)
-    understood = understand(text, today=date.today())
-    phrase = None
-    within = _within(opened, text, understood, file, k) if since is None and until is None else None
-    if within:
-        posed, ranking = within
-        first, last, phrase = understood.since, understood.until, understood.phrase
-    else:
-        posed = asked(text, opened.encoder, understood.language)
-        ranking = rank(opened, posed, understood.language, Within(first, last, file), k)
-    confidence = _confidence(opened, understood.language, ranking)
-    if reranker is not None:
-        ranking = _reranked(opened, text, ranking, k, reranker)
-    left_out = opened.store.undated(file) if (first or last) and phrase is None else 0
-    hits = _hits(opened, posed, ranking, k, repetitions)
+    # an encoder that computes elsewhere lets the others work meanwhile, and so does a reranker
+    with _turns if isinstance(opened.encoder, LightEncoder) and reranker is None else contextlib.nullcontext():
+        understood = understand(text, today=date.today())
+        phrase = None
+        within = _within(opened, text, understood, file, k) if since is None and until is None else None
+        if within:
+            posed, ranking = within
+            first, last, phrase = understood.since, understood.until, understood.phrase
+        else:
+            posed = asked(text, opened.encoder, understood.language)
+            ranking = rank(opened, posed, understood.language, Within(first, last, file), k)
+        confidence = _confidence(opened, understood.language, ranking)
+        if reranker is not None:
+            ranking = _reranked(opened, text, ranking, k, reranker)
+        left_out = opened.store.undated(file) if (first or last) and phrase is None else 0
+        hits = _hits(opened, posed, ranking, k, repetitions)
     if order == "date":
         hits = tuple(sorted(hits, key=lambda hit: hit.date or "", reverse=True))  # stable: equal dates by score
     return Answer(question.encode("utf-8", "replace").decode(), confidence >= _ANSWERED, round(confidence, 3),

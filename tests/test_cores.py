@@ -1,14 +1,17 @@
-"""Work spread over the cores: every item once, results in order, and what fails is raised."""
+"""Work spread over the cores: every item once, results in order, and what fails is raised; and turns that are fair."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import threading
+import time
 
 import pytest
 
 from qa import cores
-from qa.cores import spread
+from qa.cores import Turns, spread
 
 
 @pytest.mark.parametrize("many", [1, 2, 4])
@@ -58,3 +61,49 @@ def test_a_process_tied_to_one_core_has_one() -> None:
     finally:
         os.sched_setaffinity(0, before)
     assert cores.cores() == len(before)
+
+
+def test_turns_are_taken_in_the_order_of_asking() -> None:
+    """Two are let through at once; the others follow in the order they came, though one that failed was among them."""
+    turns = Turns(2)
+    came: list[int] = []
+    may_leave = threading.Event()
+
+    def first() -> None:
+        with turns:
+            may_leave.wait(timeout=60)
+
+    def later(number: int) -> None:
+        with contextlib.suppress(ValueError), turns:
+            came.append(number)
+            raise ValueError(number)
+
+    holders = [threading.Thread(target=first) for _ in range(2)]
+    waiting = [threading.Thread(target=later, args=(number,)) for number in range(6)]
+    for thread in holders:
+        thread.start()
+    while turns._free:
+        time.sleep(0.001)
+    for number, thread in enumerate(waiting):
+        thread.start()
+        while len(turns._waiting) <= number:
+            time.sleep(0.001)
+    assert came == []
+    may_leave.set()
+    for thread in [*holders, *waiting]:
+        thread.join(timeout=60)
+    assert sorted(came) == list(range(6))
+    assert came[0] in (0, 1)
+    assert turns._free == 2
+
+
+def test_a_child_process_has_all_turns() -> None:
+    """A process that forks while others have their turn does not wait for them in the child."""
+    turns = Turns(1)
+    with turns:
+        child = os.fork()
+        if not child:
+            signal.alarm(20)  # rather than wait for ever
+            with turns:
+                os._exit(7)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
