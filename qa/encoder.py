@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from qa import hub
 from qa.checksums import checksum
+from qa.cores import spread
 from qa.errors import ModelError
 from qa.recipe import SHIPPED_FOLDER, SHIPPED_MODEL
 
@@ -133,10 +135,9 @@ class StaticEncoder:
 
     def units(self, texts: Sequence[str]) -> list[Units]:
         """The units of each text; a text without any known token has one that matters nothing."""
-        found: list[Units] = []
-        for begin in range(0, len(texts), _TEXTS_AT_ONCE):
-            found.extend(self._units(self._encodings(texts[begin : begin + _TEXTS_AT_ONCE])))
-        return found
+        blocks = [texts[begin : begin + _TEXTS_AT_ONCE] for begin in range(0, len(texts), _TEXTS_AT_ONCE)]
+        found = spread(lambda block: list(self._units(self._encodings(block))), blocks)
+        return list(itertools.chain.from_iterable(found))
 
     def _units(self, encodings: Sequence[Any]) -> Iterator[Units]:
         ids = [np.asarray(encoding.ids or [0], np.int32) for encoding in encodings]
