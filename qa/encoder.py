@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import os
 import re
@@ -17,7 +16,6 @@ from numpy.typing import NDArray
 
 from qa import hub
 from qa.checksums import checksum
-from qa.cores import spread
 from qa.errors import ModelError
 from qa.recipe import SHIPPED_FOLDER, SHIPPED_MODEL
 
@@ -135,9 +133,10 @@ class StaticEncoder:
 
     def units(self, texts: Sequence[str]) -> list[Units]:
         """The units of each text; a text without any known token has one that matters nothing."""
-        blocks = [texts[begin : begin + _TEXTS_AT_ONCE] for begin in range(0, len(texts), _TEXTS_AT_ONCE)]
-        found = spread(lambda block: list(self._units(self._encodings(block))), blocks)
-        return list(itertools.chain.from_iterable(found))
+        found: list[Units] = []
+        for begin in range(0, len(texts), _TEXTS_AT_ONCE):
+            found.extend(self._units(self._encodings(texts[begin : begin + _TEXTS_AT_ONCE])))
+        return found
 
     def _units(self, encodings: Sequence[Any]) -> Iterator[Units]:
         ids = [np.asarray(encoding.ids or [0], np.int32) for encoding in encodings]
