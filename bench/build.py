@@ -25,13 +25,13 @@ REST = "the rest"
 
 def stages() -> dict[str, tuple[tuple[object, str], ...]]:
     """Which functions make up each stage."""
-    from qa import articles, build, reading, store, switching
+    from qa import articles, build, embedding, reading, store, switching
 
     return {
         "reading": ((articles, "scan"), (articles, "read_bytes"), (build, "_read")),
         "splitting": ((reading, "passages"),),
         "cutting": ((reading, "cut"),),
-        "embedding": ((build, "_flush"),),
+        "embedding": ((embedding, "_flush"),),
         "words": ((store, "build_lexical"),),
         "background": ((build, "background"),),
         "writing": ((store.Writer, "add"), (store.Writer, "finish"), (switching, "switch")),

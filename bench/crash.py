@@ -56,7 +56,7 @@ class Desk:
     """A folder of articles, its index, and builds of it that are stopped."""
 
     def __init__(self, root: Path, seed: int) -> None:
-        from qa import build
+        from qa import embedding
 
         self.articles, self.index = root / "articles", root / "index"
         self.random = random.Random(seed)
@@ -65,7 +65,7 @@ class Desk:
         self.wrong: list[str] = []
         self._fault = ctypes.CDLL(None)
         self._fault.fault_count.restype = ctypes.c_long
-        build._BATCH = 2  # several parts, although there are few passages
+        embedding._BATCH = 2  # several parts, although there are few passages
         self.expected: dict[tuple[int | None, int], Any] = {}
         for folder in (0, 1):  # state of the folder while asking: hits say whether their file has changed
             for state in (0, 1):

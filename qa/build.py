@@ -4,36 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import itertools
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
 from qa import articles, encoder
-from qa.articles import Article, Found
+from qa.articles import Found
 from qa.background import background
-from qa.cuts import Cut
-from qa.encoder import Encoder, LightEncoder, Units, Vectors, unit
-from qa.engine import Engine, Known, Place, Rows, Sliced
+from qa.embedding import Ready, embedded
+from qa.encoder import Encoder, LightEncoder
+from qa.engine import Engine, Known, Place
 from qa.errors import Unreadable
 from qa.generations import Manifest, Whole
 from qa.parts import Parts
-from qa.passages import Passage
 from qa.places import place
 from qa.reading import Job, Reader
 from qa.recipe import PASSAGE_SIZE, Recipe
-from qa.store import document
 
 _SETTLED = 50_000_000  # nanoseconds: a file touched so shortly before it was looked at may be changed again without a
 # clock showing it, so that its text is compared next time
 _AHEAD, _AHEAD_BYTES = 128, 16_000_000  # files that are read before their turn comes, at most
-_BATCH = 256  # passages: embedded at once, about as many held in memory, and lost when the build is killed
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,24 +69,6 @@ class Report:
         return fields
 
 
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """One article ready to be written; vectors None: still to be embedded."""
-
-    found: Found
-    sha256: str
-    article: Article
-    passages: list[Passage]
-    vectors: Vectors | None
-    cut: list[Cut] | tuple[Sliced, Rows]  # the passages' sentences, or where the generation before holds them
-    units: list[Units]  # of these sentences, once they are embedded
-
-    @property
-    def taken_over(self) -> bool:
-        """Whether it is as the generation before holds it."""
-        return isinstance(self.cut, tuple)
-
-
 def rebuild(folder: str | os.PathLike[str] = "seeds", *, index: str | os.PathLike[str] = "index",
             model: str | None = None, full: bool = False, progress: Callable[[Progress], None] | None = None,
             encoder: Encoder | None = None, passage_size: int = PASSAGE_SIZE) -> Report:
@@ -129,15 +105,15 @@ def _rebuild(folder: Path, where: Place, model: str | None, full: bool, progress
         tokens = chosen.vocabulary if isinstance(chosen, LightEncoder) else 0
         writer = closing.enter_context(making.writer(recipe.dimension, tokens))
         read = closing.enter_context(contextlib.closing(_read(folder, found, refused, before, recipe, progress)))
-        embedded = resumed = reused = changed = undated = total = 0
-        for ready, fresh, again in _embedded(read, chosen, parts):
+        fresh = resumed = reused = changed = undated = total = 0
+        for ready, own, again in embedded(read, chosen, parts):
             settled = ready.found.touched < scanned - _SETTLED
             writer.add(ready.found if settled else replace(ready.found, touched=0), ready.sha256, ready.article,
                        ready.passages, ready.vectors if ready.vectors is not None else chosen.encode_passages([]),
                        ready.cut, ready.units)
-            embedded += fresh
+            fresh += own
             resumed += again
-            reused += len(ready.passages) - fresh
+            reused += len(ready.passages) - own
             changed += not ready.taken_over
             total += 1
             undated += ready.article.published is None
@@ -156,10 +132,10 @@ def _rebuild(folder: Path, where: Place, model: str | None, full: bool, progress
                 measured = background(written, chosen)
             manifest = Manifest(
                 generation, recipe, datetime.now(UTC).isoformat(timespec="seconds"), str(folder.resolve()), total,
-                embedded + reused, unreadable, measured, making.files())
+                fresh + reused, unreadable, measured, making.files())
             making.switch(manifest)
         parts.clear()
-    return Report(generation, total, embedded + reused, embedded, reused, removed, total - undated, undated,
+    return Report(generation, total, fresh + reused, fresh, reused, removed, total - undated, undated,
                   tuple(UnreadableFile(file, reason) for file, reason in unreadable),
                   round(time.perf_counter() - began, 3), recipe.model, resumed)
 
@@ -175,12 +151,12 @@ class _Before:
     def number(self) -> int:
         return self.whole.manifest.generation
 
-    def ready(self, found: Found, kept: Known) -> _Ready:
+    def ready(self, found: Found, kept: Known) -> Ready:
         """An article as this generation holds it."""
         article = self.store.article(found.file)
         assert article is not None
         rows = self.store.rows_of(found.file)
-        return _Ready(found, kept.sha256, article, self.store.passages(rows.tolist()), self.store.vectors(rows),
+        return Ready(found, kept.sha256, article, self.store.passages(rows.tolist()), self.store.vectors(rows),
                       (self.store.cuts, rows), [])
 
 
@@ -196,7 +172,7 @@ class _Begun:
 
 
 def _read(folder: Path, found: list[Found], refused: list[tuple[str, str]], before: _Before | None,
-          recipe: Recipe, progress: Callable[[Progress], None]) -> Generator[_Ready, None, None]:
+          recipe: Recipe, progress: Callable[[Progress], None]) -> Generator[Ready, None, None]:
     """The articles of the folder in order, the next of them being read meanwhile; what cannot be read is added to
     `refused`."""
     known = before.store.known() if before else {}
@@ -236,70 +212,11 @@ def _begun(folder: Path, one: Found, old: Known | None, reader: Reader, recipe: 
     return _Begun(one, None, sha256, reader.begin(one.file, data, recipe.passage_size), "")
 
 
-def _ready(begun: _Begun, before: _Before | None, reader: Reader) -> _Ready:
+def _ready(begun: _Begun, before: _Before | None, reader: Reader) -> Ready:
     """Raises Unreadable with the reason."""
     if begun.kept is not None and before is not None:
         return before.ready(begun.found, begun.kept)
     if begun.job is None:
         raise Unreadable(begun.unreadable)
     reading = reader.end(begun.job)
-    return _Ready(begun.found, begun.sha256, reading.article, reading.passages, None, reading.cuts, [])
-
-
-def _embedded(stream: Iterator[_Ready], chosen: Encoder, parts: Parts) -> Iterator[tuple[_Ready, int, int]]:
-    """The same articles in the same order, all with vectors; beside each how many of its passages were embedded
-    here, and how many of them an unfinished build had embedded."""
-    waiting: list[_Ready] = []
-    size = 0
-    for ready in stream:
-        waiting.append(ready)
-        size += len(ready.passages)
-        if size >= _BATCH:
-            yield from _flush(waiting, chosen, parts)
-            waiting, size = [], 0
-    yield from _flush(waiting, chosen, parts)
-
-
-def _flush(waiting: list[_Ready], chosen: Encoder, parts: Parts) -> Iterator[tuple[_Ready, int, int]]:
-    cut = [(passage, one) for ready in waiting if not isinstance(ready.cut, tuple)
-           for passage, one in zip(ready.passages, ready.cut, strict=True)]
-    texts = [document(passage) for passage, _ in cut]
-    kept = parts.find(texts)
-    missing = [place for place, vector in enumerate(kept) if vector is None]
-    if isinstance(chosen, LightEncoder):
-        units = chosen.units([passage.text[start:end] for passage, one in cut for start, end in one.spans])
-        embedded = _sums(cut, units, chosen)[missing]
-    else:
-        units = []
-        embedded = chosen.encode_passages([texts[place] for place in missing])
-    parts.keep([texts[place] for place in missing], embedded)
-    rest = iter(embedded)
-    vectors = [next(rest) if vector is None else vector for vector in kept]
-    following = iter(units)
-    cursor = 0
-    for ready in waiting:
-        if isinstance(ready.cut, tuple):
-            yield ready, 0, 0
-        else:
-            mine = slice(cursor, cursor + len(ready.passages))
-            cursor = mine.stop
-            here = sum(vector is None for vector in kept[mine])
-            rows = np.stack(vectors[mine]) if vectors[mine] else embedded[:0]
-            own = list(itertools.islice(following, sum(len(one.spans) for one in ready.cut)))
-            yield replace(ready, vectors=rows, units=own), here, len(ready.passages) - here
-
-
-def _sums(cut: list[tuple[Passage, Cut]], units: list[Units], chosen: LightEncoder) -> Vectors:
-    """What `encode_passages` gives for the passages' documents, (len(cut), dimension), from the units of all their
-    sentences: a light encoder's vector of a text is the sum of its tokens', so that nothing is tokenized twice."""
-    if not cut:
-        return np.zeros((0, chosen.dimension), np.float32)
-    firsts = np.cumsum([0, *(len(one.spans) for _, one in cut)])[:-1]
-    sums = np.add.reduceat(np.stack([each.total for each in units]), firsts)
-    titles = [passage.title if document(passage) != passage.text else None for passage, _ in cut]
-    different = list(dict.fromkeys(title for title in titles if title))
-    totals = {title: each.total for title, each in zip(different, chosen.units(different), strict=True)}
-    for number, title in enumerate(titles):
-        if title:
-            sums[number] += totals[title]
-    return unit(sums)
+    return Ready(begun.found, begun.sha256, reading.article, reading.passages, None, reading.cuts, [])

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 import qa
 from qa import articles
-from qa.build import Progress, _sums
+from qa.build import Progress
 from qa.cuts import cut
+from qa.embedding import _sums
 from qa.encoder import LightEncoder, load
 from qa.generations import GENERATIONS, PARTS
 from qa.passages import Passage

@@ -110,7 +110,7 @@ def test_a_build_goes_on_where_the_last_one_stopped(
     build: Build, tmp_path: Path, index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only the rest is embedded, in the end the index is that of a build without interruption, and no part is left."""
-    monkeypatch.setattr("qa.build._BATCH", 4)
+    monkeypatch.setattr("qa.embedding._BATCH", 4)
     folder = write(tmp_path / "a", {f"{number:02}.txt": f"Kenya has {number} boats." for number in range(20)})
     with pytest.raises(KeyboardInterrupt):
         build(folder, encoder=Stops(9))
