@@ -2,7 +2,10 @@
 
     python -m bench.milvus                       # kills a real server (milvus 2.3.5) while 8 clients write
     python -m bench.milvus --index INDEX         # and copies the passages of an index in files into Milvus: latency
-                                                 # and recall of 8 clients, on files, on Milvus Lite and on the server
+                                                 # and recall of 8 clients, on files, on Milvus Lite and on the server,
+                                                 # exactly and with each graph the server has
+
+The questions are real ones, which no passage was chosen for; recall is against comparing all vectors, in float32.
 
 Rows are written as `qa rebuild` writes them. A row counts as acknowledged when the call that wrote it returned; it is
 lost when it is not there, or is not as it was written, after the last restart.
@@ -22,10 +25,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
-from bench import machine
+from bench import corpus, machine
 from bench.milvus_server import Server, missing
 from qa.addresses import Address
 from qa.articles import Found
@@ -36,7 +40,7 @@ from qa.errors import IndexProblem
 from qa.index import Index, open_index
 from qa.milvus import STRONG, Milvus
 from qa.milvus_place import disconnect
-from qa.milvus_store import MilvusStore
+from qa.milvus_store import BUILD_EF, NEIGHBOURS, MilvusStore
 from qa.milvus_writer import MilvusWriter
 from qa.retrieval import rank
 from qa.store import Store
@@ -45,6 +49,13 @@ CLIENTS = 8
 _FIELDS = (("row", "INT64"), ("passage", "VARCHAR"))
 _DIMENSION = 64
 _BATCH = 20     # rows a call
+# index, how it is built, and how far it is searched
+INDEXES: tuple[tuple[str, dict[str, int], tuple[dict[str, int], ...]], ...] = (
+    ("HNSW", {"M": NEIGHBOURS, "efConstruction": BUILD_EF}, tuple({"ef": ef} for ef in (64, 256, 512, 1_024))),
+    ("IVF_SQ8", {"nlist": 1_024}, tuple({"nprobe": lists} for lists in (64, 256))),
+    ("SCANN", {"nlist": 1_024}, ({"nprobe": 256},)),
+    ("DISKANN", {}, tuple({"search_list": width} for width in (100, 400))),
+)
 _RETRIES = 600  # of a client whose server is gone, a tenth of a second apart
 
 
@@ -171,23 +182,46 @@ def copied(files: Store, milvus: Milvus, exact: bool) -> Engine:
     return MilvusStore(milvus, token)
 
 
-def measured(name: str, engine: Engine, vectors: np.ndarray, truth: dict[str, list[set[int]]],
+class _Tuned(MilvusStore):
+    """Searches with what a test of an index says."""
+
+    parameters: ClassVar[dict[str, Any]] = {}
+
+    def _parameters(self, filtered: bool, limit: int) -> dict[str, Any]:
+        return {"params": self.parameters}
+
+
+def reindexed(milvus: Milvus, engine: MilvusStore, kind: str, **built: int) -> None:
+    """Puts another index over the vectors of a generation; returns when it is loaded."""
+    name = engine._passages
+    milvus.call("release_collection", name, timeout=600)
+    milvus.call("drop_index", name, "vector", timeout=600)
+    milvus.index(name, "vector", kind, "IP", **built)
+    milvus.load(name)
+
+
+def measured(name: str, engine: Engine, vectors: np.ndarray, truth: dict[str, list[list[int]]],
              withins: dict[str, Within]) -> list[list[str]]:
-    """One line a filter: median and 95th percentile of one client and of eight, and recall of the 50 nearest."""
+    """One line a filter: median and 95th percentile of one client and of eight, questions a second of the eight, and
+    recall of the 10 and of the 50 nearest."""
     lines = []
     for label, within in withins.items():
-        def search(vector: np.ndarray, within: Within = within) -> tuple[float, set[int]]:
+        def search(vector: np.ndarray, within: Within = within) -> tuple[float, list[int]]:
             began = time.perf_counter()
             rows, _ = engine.nearest(vector, 50, within)
-            return time.perf_counter() - began, set(rows.tolist())
+            return time.perf_counter() - began, rows.tolist()
 
         search(vectors[0])
         alone = [search(vector) for vector in vectors]
+        began = time.perf_counter()
         with ThreadPoolExecutor(CLIENTS) as threads:
             together = list(threads.map(search, vectors))
-        recall = statistics.mean(len(found & true) / max(1, len(true)) for (_, found), true in
-                                 zip(alone, truth[label], strict=True))
-        lines.append([name, label, *(_ms([took for took, _ in runs]) for runs in (alone, together)), f"{recall:.3f}"])
+        rate = len(vectors) / (time.perf_counter() - began)
+        recalls = [statistics.mean(len(set(found[:k]) & set(true[:k])) / max(1, len(true[:k])) for (_, found), true in
+                                   zip(alone, truth[label], strict=True)) for k in (10, 50)]
+        lines.append([name, label, *(_ms([took for took, _ in runs]) for runs in (alone, together)), f"{rate:.0f}",
+                      *(f"{recall:.3f}" for recall in recalls)])
+        print(" | ".join(lines[-1]), file=sys.stderr)
     return lines
 
 
@@ -203,45 +237,59 @@ def ranked(name: str, index: Index, questions: Sequence[str]) -> list[str]:
     alone = [answer(question) for question in questions[:half]]
     with ThreadPoolExecutor(CLIENTS) as threads:
         together = list(threads.map(answer, questions[half:]))
-    return [name, "candidates of a question, read and measured", _ms(alone), _ms(together), ""]
+    return [name, "candidates of a question, read and measured", _ms(alone), _ms(together), "", "", ""]
 
 
 def _ms(times: Sequence[float]) -> str:
     return f"{1e3 * statistics.median(times):.1f} / {1e3 * float(np.quantile(times, 0.95)):.1f}"
 
 
-def found(where: str, questions: int) -> list[list[str]]:
+def found(where: str, questions: int, lite: bool) -> list[list[str]]:
     """The table of latency and recall over the passages of one index in files."""
     opened = open_index(where)
     files = opened.store
     assert isinstance(files, Store)
-    rows = np.random.default_rng(1).choice(files.count, questions, replace=False)
-    noise = np.random.default_rng(2).normal(size=(questions, opened.encoder.dimension)).astype(np.float32)
-    vectors = unit(files.vectors(rows) + 0.5 * unit(noise))
-    texts = [" ".join(passage.text.split()[:12]) for passage in files.passages(rows.tolist())]
+    texts = corpus.questions(2 * questions)
+    vectors = np.stack([opened.encoder.encode_question(text) for text in texts[:questions]])
     withins = {"all": Within(), "one file in ten": Within(file="*7.*"), "one file in a hundred": Within(file="*77.*")}
     every = files.vectors(np.arange(files.count))
     truth = {}
     for label, within in withins.items():
         among = files._within(within)
         inside = np.arange(files.count) if among is None else among
-        truth[label] = [set(inside[np.argsort(-(every[inside] @ vector))[:50]].tolist()) for vector in vectors]
+        truth[label] = [inside[np.argsort(-(every[inside] @ vector))[:50]].tolist() for vector in vectors]
         print(f"{label}: {len(inside):,} passages", file=sys.stderr)
     del every
 
     def lines_of(name: str, engine: Engine) -> list[list[str]]:
         return [*measured(name, engine, vectors, truth, withins),
-                ranked(name, replace(opened, store=engine, meter=Meter(engine, opened.encoder)), texts)]
+                ranked(name, replace(opened, store=engine, meter=Meter(engine, opened.encoder)), texts[questions:])]
 
     lines = lines_of(files.name, files)
     with tempfile.TemporaryDirectory() as folder:
-        lite = Milvus(Address.read(f"{folder}/bench.db"), make=True)
-        lines += lines_of("Milvus Lite, exact", copied(files, lite, True))
-        lite.close()
+        if lite:
+            own = Milvus(Address.read(f"{folder}/bench.db"), make=True)
+            lines += lines_of("Milvus Lite, exact", copied(files, own, True))
+            own.close()
         with Server(Path(folder, "server"), 2) as server:
             milvus = Milvus(Address.read(server.uri))
-            lines += lines_of("Milvus 2.3.5, exact", copied(files, milvus, True))
-            lines += lines_of("Milvus 2.3.5, HNSW", copied(files, milvus, False))
+            began = time.perf_counter()
+            exact = copied(files, milvus, True)
+            print(f"inserted in {time.perf_counter() - began:.0f} s", file=sys.stderr)
+            assert isinstance(exact, MilvusStore)
+            lines += lines_of("Milvus 2.3.5, exact", exact)
+            for kind, built, searched in INDEXES:
+                began = time.perf_counter()
+                try:
+                    reindexed(milvus, exact, kind, **built)
+                    loaded = f"{kind}, {time.perf_counter() - began:.0f} s"
+                    for parameters in searched:
+                        tuned = _Tuned(milvus, exact._token)
+                        tuned.parameters = parameters
+                        (said,) = [f"{name} {value}" for name, value in parameters.items()]
+                        lines += measured(f"Milvus 2.3.5, {loaded}, {said}", tuned, vectors, truth, withins)
+                except IndexProblem as error:
+                    lines.append([f"Milvus 2.3.5, {kind}", f"refused: {error}", *[""] * 5])
     return lines
 
 
@@ -251,6 +299,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5, help="of writing before each kill (default: 5)")
     parser.add_argument("--index", help="an index in files whose passages are copied, for latency and recall")
     parser.add_argument("--questions", type=int, default=200)
+    parser.add_argument("--no-lite", action="store_true", help="leave Milvus Lite out")
     given = parser.parse_args()
     if reason := missing():
         sys.exit(f"bench.milvus: {reason}")
@@ -260,8 +309,8 @@ def main() -> None:
             ["kill", "rows acknowledged", "lost", "doubled", "calls failed", "ms a call", "95th", "s until it writes"],
             kill(given.rounds, given.seconds))
     if given.index:
-        machine.table(["engine", "filter", "one client, ms median / 95th", "eight", "recall of 50"],
-                      found(given.index, given.questions))
+        machine.table(["engine", "filter", "one client, ms median / 95th", "eight", "questions a second", "recall@10",
+                       "recall@50"], found(given.index, given.questions, not given.no_lite))
     disconnect()
 
 

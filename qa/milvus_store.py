@@ -161,9 +161,7 @@ class MilvusStore:
         limit = min(k, self.count, _MOST)
         if condition is None or limit <= 0:
             return [(np.zeros(0, np.int64), np.zeros(0, np.float32)) for _ in asked]
-        parameters: dict[str, Any] = {}
-        if field == "vector" and self._summary["index"] == "HNSW":
-            parameters = {"params": {"ef": max(_FILTERED_EF if condition else _EF, limit)}}
+        parameters = self._parameters(bool(condition), limit) if field == "vector" else {}
         answers = self._milvus.call("search", self._passages, asked, anns_field=field, limit=limit, filter=condition,
                                     search_params=parameters, consistency_level=BOUNDED)
         found: list[tuple[Rows, Scores]] = []
@@ -173,6 +171,12 @@ class MilvusStore:
             order = np.lexsort((rows, -scores))  # equal scores: the earlier passage first, so that answers repeat
             found.append((rows[order], scores[order]))
         return found
+
+    def _parameters(self, filtered: bool, limit: int) -> dict[str, Any]:
+        """How far a search among vectors goes, as Milvus is told."""
+        if self._summary["index"] != "HNSW":
+            return {}
+        return {"params": {"ef": max(_FILTERED_EF if filtered else _EF, limit)}}
 
     def _condition(self, within: Within) -> str | None:
         """In Milvus' language, in numbers alone: no text of a question or a file's name gets there. None where no
