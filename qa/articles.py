@@ -9,6 +9,7 @@ import re
 import stat
 from bisect import bisect_right
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from qa.dates import Dated, Section
@@ -212,13 +213,17 @@ def _is_text(encoding: str) -> bool:
     return not name.startswith(("utf-16", "utf-32", *_NOT_OF_PAGES))
 
 
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # of those that stand in no text
+_HALF = re.compile("[\ud800-\udfff]")
+
+
 def _checked(text: str) -> str:
     """Refuses what decodes but is no text: binary files are full of control characters."""
     sample = text[:100_000]
-    controls = sum(1 for character in sample if character < " " and character not in "\t\n\r\f\v\x1b")
+    controls = len(_CONTROL.findall(sample))
     if controls > 8 and controls > len(sample) / 200:
         raise Unreadable("not text (a binary file?)")
-    if any("\ud800" <= character <= "\udfff" for character in sample):
+    if _HALF.search(sample):
         raise Unreadable("not valid text: half a character")
     return text.removeprefix("\ufeff")
 
@@ -302,7 +307,7 @@ def _longest(lines: list[str]) -> str | None:
 
 def _language(text: str) -> str:
     sample = text[:_SAMPLE]
-    if sum(1 for character in sample if character.isalpha()) < 3:
+    if len(list(islice(filter(str.isalpha, sample), 3))) < 3:
         return "und"
     import py3langid  # 0.1 s, and questions never need it
 

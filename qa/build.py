@@ -104,7 +104,8 @@ def _rebuild(folder: Path, where: Place, model: str | None, full: bool, progress
         parts = Parts(making.parts, recipe, 2 * sum(one.size for one in found))
         tokens = chosen.vocabulary if isinstance(chosen, LightEncoder) else 0
         writer = closing.enter_context(making.writer(recipe.dimension, tokens))
-        read = closing.enter_context(contextlib.closing(_read(folder, found, refused, before, recipe, progress)))
+        read = closing.enter_context(
+            contextlib.closing(_read(folder, found, refused, before, recipe, chosen, progress)))
         fresh = resumed = reused = changed = undated = total = 0
         for ready, own, again in embedded(read, chosen, parts):
             settled = ready.found.touched < scanned - _SETTLED
@@ -157,7 +158,7 @@ class _Before:
         assert article is not None
         rows = self.store.rows_of(found.file)
         return Ready(found, kept.sha256, article, self.store.passages(rows.tolist()), self.store.vectors(rows),
-                      (self.store.cuts, rows), [])
+                      (self.store.cuts, rows), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,14 +173,14 @@ class _Begun:
 
 
 def _read(folder: Path, found: list[Found], refused: list[tuple[str, str]], before: _Before | None,
-          recipe: Recipe, progress: Callable[[Progress], None]) -> Generator[Ready, None, None]:
+          recipe: Recipe, chosen: Encoder, progress: Callable[[Progress], None]) -> Generator[Ready, None, None]:
     """The articles of the folder in order, the next of them being read meanwhile; what cannot be read is added to
     `refused`."""
     known = before.store.known() if before else {}
     ahead: deque[_Begun] = deque()
     size = 0  # bytes of the files ahead
     following = iter(found)
-    with Reader(sum(one.size for one in found if not _same(known.get(one.file), one))) as reader:
+    with Reader(sum(one.size for one in found if not _same(known.get(one.file), one)), chosen) as reader:
         for number, one in enumerate(found):
             while (not ahead or (reader.several and len(ahead) < _AHEAD and size < _AHEAD_BYTES)) and (
                     next_one := next(following, None)):
@@ -219,4 +220,5 @@ def _ready(begun: _Begun, before: _Before | None, reader: Reader) -> Ready:
     if begun.job is None:
         raise Unreadable(begun.unreadable)
     reading = reader.end(begun.job)
-    return Ready(begun.found, begun.sha256, reading.article, reading.passages, None, reading.cuts, [])
+    return Ready(begun.found, begun.sha256, reading.article, reading.passages, reading.vectors, reading.cuts,
+                 reading.units)

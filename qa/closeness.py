@@ -45,8 +45,8 @@ def _units(question: str, encoder: Encoder) -> tuple[Vectors | None, Scores]:
     training has made small for what any text may say (`python -m training.static`)."""
     if not isinstance(encoder, LightEncoder):
         return None, np.zeros(0, np.float32)
-    (units,) = encoder.units([question])
-    vectors = np.add.reduceat(encoder.token_vectors(units.tokens), units.starts, axis=0)
+    units, _ = encoder.units([question])
+    vectors = np.add.reduceat(encoder.token_vectors(units.tokens), np.flatnonzero(units.firsts), axis=0)
     weights = units.lengths ** 2
     most = np.sort(np.argsort(-weights, kind="stable")[:_ASKED_FOR])
     vectors, weights = vectors[most], weights[most]

@@ -16,7 +16,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qa.encoder import Units
+from qa.encoder import LightEncoder, Units, Vectors, unit
 from qa.passages import Passage
 from qa.sentences import spans
 from qa.words import tokens
@@ -35,6 +35,7 @@ _FILES = {
     "tokens": ("<u2", 1),     # <u4 for a model that has more than 65,536
     "firsts": ("<u1", 1),     # 1 for a token with which a unit begins
 }
+_AT_ONCE = 256  # passages whose sentences' vectors are in memory together
 _VOCABULARY = "vocabulary.txt"  # a word a line, in the order of their numbers
 
 
@@ -50,9 +51,36 @@ class Cut:
 def cut(passage: Passage) -> Cut:
     """The sentences of a passage and their words."""
     found = tuple(spans(passage.text, passage.language)) or ((0, len(passage.text)),)
-    titled = passage.title and not passage.text.startswith(passage.title)
-    return Cut(found, tuple(tokens(passage.title or "")) if titled else (),
+    return Cut(found, tuple(tokens(_title(passage))),
                tuple(tuple(tokens(passage.text[start:end])) for start, end in found))
+
+
+def _title(passage: Passage) -> str:
+    """The title that a passage stands under; empty where it begins with it."""
+    return "" if not passage.title or passage.text.startswith(passage.title) else passage.title
+
+
+def meanings(passages: Sequence[Passage], cuts: Sequence[Cut], encoder: LightEncoder) -> tuple[Units, Vectors]:
+    """The units of all sentences of some passages, and what `encode_passages` gives for the passages' documents,
+    (len(passages), dimension): a light encoder's vector of a text is the sum of its tokens', so that nothing is
+    tokenized twice."""
+    titles = [_title(passage) for passage in passages]
+    different = list(dict.fromkeys(filter(None, titles)))
+    parts: list[Units] = []
+    sums = np.zeros((len(passages), encoder.dimension), np.float32)
+    for begin in range(0, len(passages), _AT_ONCE):
+        some = slice(begin, begin + _AT_ONCE)
+        units, vectors = encoder.units([passage.text[start:end] for passage, one in zip(
+            passages[some], cuts[some], strict=True) for start, end in one.spans])
+        firsts = np.cumsum([0, *(len(one.spans) for one in cuts[some])])[:-1]
+        sums[some] = np.add.reduceat(vectors, firsts)
+        parts.append(units)
+    nothing, above = encoder.units(different)
+    totals = dict(zip(different, above, strict=True))
+    for number, title in enumerate(titles):
+        if title:
+            sums[number] += totals[title]
+    return Units.joined(parts or [nothing]), unit(sums)
 
 
 class Writer:
@@ -70,27 +98,23 @@ class Writer:
         self._renumbered = np.zeros(0, np.int64)
         self._append("passages", self._at)
 
-    def add(self, cuts: Sequence[Cut], units: Sequence[Units]) -> None:
-        """Adds passages; `units` are those of all their sentences in order, none where tokens are not kept."""
+    def add(self, cuts: Sequence[Cut], units: Units | None) -> None:
+        """Adds passages; `units` are those of all their sentences in order, None where tokens are not kept."""
         number = self.vocabulary.setdefault
+        words = list(chain.from_iterable(chain(one.title, *one.words) for one in cuts))
+        for word in dict.fromkeys(words):
+            number(word, len(self.vocabulary))
+        self._append("words", np.array(list(map(self.vocabulary.__getitem__, words)), np.int64))
         counts = np.zeros((sum(len(one.spans) for one in cuts), 5), np.int64)
-        at = 0
-        for one in cuts:
-            self._append("words", np.fromiter(
-                (number(word, len(self.vocabulary)) for word in chain(one.title, *one.words)), np.int64))
-            mine = counts[at : at + len(one.spans)]
-            mine[:, :2], mine[:, 2] = one.spans, [len(words) for words in one.words]
-            if units:
-                own = units[at : at + len(one.spans)]
-                mine[:, 3] = [len(each) for each in own]
-                mine[:, 4] = [len(each.tokens) for each in own]
-            at += len(one.spans)
-        for each in units:
-            firsts = np.zeros(len(each.tokens), np.uint8)
-            firsts[each.starts] = 1
-            for name, values in (("lengths", each.lengths), ("tokens", each.tokens), ("firsts", firsts)):
-                self._append(name, values)
-        self._append("totals", np.array([np.linalg.norm(each.total) for each in units]) if units else np.zeros(at))
+        if len(counts):
+            counts[:, :2] = list(chain.from_iterable(one.spans for one in cuts))
+            counts[:, 2] = [len(own) for one in cuts for own in one.words]
+        if units is None:
+            self._append("totals", np.zeros(len(counts)))
+        else:
+            counts[:, 3:] = units.counts
+            for name in ("totals", "lengths", "tokens", "firsts"):
+                self._append(name, getattr(units, name))
         bounds = np.cumsum([len(one.spans) for one in cuts], dtype=np.int64)
         titles = np.array([len(one.title) for one in cuts], np.int64)
         self._end(counts, bounds, titles)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from qa.articles import Article, Found
-from qa.cuts import Cut
-from qa.encoder import Encoder, LightEncoder, Units, Vectors, unit
+from qa.cuts import Cut, meanings
+from qa.encoder import Encoder, LightEncoder, Units, Vectors
 from qa.engine import Rows, Sliced
 from qa.parts import Parts
 from qa.passages import Passage
@@ -21,7 +20,7 @@ _BATCH = 256  # passages: embedded at once, about as many held in memory, and lo
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """One article ready to be written; vectors None: still to be embedded."""
+    """One article ready to be written; vectors None: whoever read it has not embedded it."""
 
     found: Found
     sha256: str
@@ -29,7 +28,7 @@ class Ready:
     passages: list[Passage]
     vectors: Vectors | None
     cut: list[Cut] | tuple[Sliced, Rows]  # the passages' sentences, or where the generation before holds them
-    units: list[Units]  # of these sentences, once they are embedded
+    units: Units | None  # of these sentences, once they are embedded by a light encoder
 
     @property
     def taken_over(self) -> bool:
@@ -52,45 +51,36 @@ def embedded(stream: Iterator[Ready], chosen: Encoder, parts: Parts) -> Iterator
 
 
 def _flush(waiting: list[Ready], chosen: Encoder, parts: Parts) -> Iterator[tuple[Ready, int, int]]:
-    cut = [(passage, one) for ready in waiting if not isinstance(ready.cut, tuple)
-           for passage, one in zip(ready.passages, ready.cut, strict=True)]
-    texts = [document(passage) for passage, _ in cut]
+    fresh = [ready for ready in waiting if not ready.taken_over]
+    texts = [document(passage) for ready in fresh for passage in ready.passages]
     kept = parts.find(texts)
     missing = [place for place, vector in enumerate(kept) if vector is None]
     if isinstance(chosen, LightEncoder):
-        units = chosen.units([passage.text[start:end] for passage, one in cut for start, end in one.spans])
-        embedded = _sums(cut, units, chosen)[missing]
+        meant = [_meant(ready, chosen) for ready in fresh]
+        embedded = np.concatenate([np.zeros((0, chosen.dimension), np.float32), *(own for _, own in meant)])[missing]
     else:
-        units = []
+        meant = []
         embedded = chosen.encode_passages([texts[place] for place in missing])
     parts.keep([texts[place] for place in missing], embedded)
     rest = iter(embedded)
     vectors = [next(rest) if vector is None else vector for vector in kept]
-    following = iter(units)
+    following = iter(meant)
     cursor = 0
     for ready in waiting:
-        if isinstance(ready.cut, tuple):
+        if ready.taken_over:
             yield ready, 0, 0
         else:
             mine = slice(cursor, cursor + len(ready.passages))
             cursor = mine.stop
             here = sum(vector is None for vector in kept[mine])
             rows = np.stack(vectors[mine]) if vectors[mine] else embedded[:0]
-            own = list(itertools.islice(following, sum(len(one.spans) for one in ready.cut)))
-            yield replace(ready, vectors=rows, units=own), here, len(ready.passages) - here
+            units, _ = next(following, (None, rows))
+            yield replace(ready, vectors=rows, units=units), here, len(ready.passages) - here
 
 
-def _sums(cut: list[tuple[Passage, Cut]], units: list[Units], chosen: LightEncoder) -> Vectors:
-    """What `encode_passages` gives for the passages' documents, (len(cut), dimension), from the units of all their
-    sentences: a light encoder's vector of a text is the sum of its tokens', so that nothing is tokenized twice."""
-    if not cut:
-        return np.zeros((0, chosen.dimension), np.float32)
-    firsts = np.cumsum([0, *(len(one.spans) for _, one in cut)])[:-1]
-    sums = np.add.reduceat(np.stack([each.total for each in units]), firsts)
-    titles = [passage.title if document(passage) != passage.text else None for passage, _ in cut]
-    different = list(dict.fromkeys(title for title in titles if title))
-    totals = {title: each.total for title, each in zip(different, chosen.units(different), strict=True)}
-    for number, title in enumerate(titles):
-        if title:
-            sums[number] += totals[title]
-    return unit(sums)
+def _meant(ready: Ready, chosen: LightEncoder) -> tuple[Units, Vectors]:
+    """What whoever read an article has found, or what is found now."""
+    if ready.units is not None and ready.vectors is not None:
+        return ready.units, ready.vectors
+    assert not isinstance(ready.cut, tuple)
+    return meanings(ready.passages, ready.cut, chosen)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from qa import hub
 from qa.checksums import checksum
 from qa.errors import ModelError
+from qa.pieces import Pieces
 from qa.recipe import SHIPPED_FOLDER, SHIPPED_MODEL
 
 Vectors = NDArray[np.float32]
@@ -39,18 +40,33 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """The units of meaning of one text, at least one: words, or pieces of a script without spaces.
+    """The units of meaning of some texts, one text after the other, at least one of each: words, or pieces of a script
+    without spaces.
 
     A unit's vector is the sum of its tokens' vectors; its length says how much the unit matters.
     """
 
-    tokens: NDArray[np.int32]    # token numbers
-    starts: NDArray[np.int32]    # where each unit starts among them, ascending from 0
+    counts: NDArray[np.int64]     # (texts, 2) how many units and tokens
+    totals: NDArray[np.float32]   # (texts,) length of the sum of the units' vectors
     lengths: NDArray[np.float32]  # of each unit's vector
-    total: Vectors               # the sum of their vectors, (dimension,): what the text means, not of length one
+    tokens: NDArray[np.int32]     # token numbers
+    firsts: NDArray[np.bool_]     # (tokens,) whether a unit begins with it
 
-    def __len__(self) -> int:
-        return len(self.starts)
+    @classmethod
+    def joined(cls, parts: Sequence[Units]) -> Units:
+        """Those of all texts, in their order; there must be a part."""
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__slots__))
+
+    def of(self, texts: Sequence[int]) -> Iterator[Units]:
+        """Those of the first so many texts, then those of the next so many, and so on."""
+        ends = np.concatenate([np.zeros((1, 2), np.int64), np.cumsum(self.counts, axis=0)])
+        begin = 0
+        for count in texts:
+            mine = slice(begin, begin + count)
+            own, token = (slice(*ends[[begin, begin + count], column].tolist()) for column in (0, 1))
+            yield Units(self.counts[mine], self.totals[mine], self.lengths[own], self.tokens[token],
+                        self.firsts[token])
+            begin += count
 
 
 @runtime_checkable
@@ -59,8 +75,9 @@ class LightEncoder(Encoder, Protocol):
 
     vocabulary: int     # how many tokens it knows
 
-    def units(self, texts: Sequence[str]) -> list[Units]:
-        """The units of each text; a text without any known token has one that matters nothing."""
+    def units(self, texts: Sequence[str]) -> tuple[Units, Vectors]:
+        """The units of the texts, and the sum of each text's, (len(texts), dimension): what it means, not of length
+        one. A text without any known token has one unit that matters nothing."""
 
     def token_vectors(self, tokens: NDArray[np.int32]) -> Vectors:
         """Float32 rows, (len(tokens), dimension), not of length one."""
@@ -80,6 +97,7 @@ _UNSPACED = re.compile("[▁#]*[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u
 
 _UNSEEN = -1
 _TEXTS_AT_ONCE = 64  # whose token vectors are in memory together: some 4 MB, near the processor
+_FEW = 500           # tokens: what a question may have
 
 
 class StaticEncoder:
@@ -106,6 +124,7 @@ class StaticEncoder:
             raise ModelError(f"The tokenizer in {where} cannot be read ({error}). Install qa again, or name another"
                              " model: qa rebuild --model NAME_OR_PATH") from error
         self._tokenizer.no_padding()
+        self._pieces = Pieces(self._tokenizer)
         rows = stored.get("embedding.weight", stored.get("embeddings"))
         if rows is None or rows.ndim != 2:
             raise ModelError(f"The model in {where} holds no table of token vectors. Name another model:"
@@ -113,6 +132,7 @@ class StaticEncoder:
         self._rows = rows[stored["mapping"]] if "mapping" in stored else rows
         self._scales = stored.get("weights")
         self._alone = np.full(len(stored.get("mapping", rows)), _UNSEEN, np.int8)
+        self.folder = where
         self.name = name or str(where)
         self.dimension = int(self._rows.shape[1])
         self.vocabulary = len(self._alone)
@@ -131,34 +151,42 @@ class StaticEncoder:
         """A unit float32 vector, (dimension,)."""
         return np.asarray(self.encode_passages([text])[0], np.float32)
 
-    def units(self, texts: Sequence[str]) -> list[Units]:
-        """The units of each text; a text without any known token has one that matters nothing."""
-        found: list[Units] = []
+    def units(self, texts: Sequence[str]) -> tuple[Units, Vectors]:
+        """The units of the texts, and the sum of each text's, (len(texts), dimension): what it means, not of length
+        one. A text without any known token has one unit that matters nothing."""
+        found = self._pieces.tokenized(texts)
+        empty = np.flatnonzero(found.counts == 0)
+        nothing = (np.cumsum(found.counts) - found.counts)[empty]
+        counts = np.maximum(found.counts, 1)
+        tokens, firsts = np.insert(found.tokens, nothing, 0), np.insert(found.firsts, nothing, True)
+        firsts |= self._stands_alone(tokens)
+        matters = np.ones(len(tokens), np.float32)
+        matters[nothing + np.arange(len(nothing))] = 0.0
+        nothing_yet = np.zeros(0, np.float32)
+        parts = [Units(np.zeros((0, 2), np.int64), nothing_yet, nothing_yet, tokens[:0], firsts[:0])]
+        vectors = np.zeros((len(texts), self.dimension), np.float32)
+        ends = np.concatenate([[0], np.cumsum(counts)])
         for begin in range(0, len(texts), _TEXTS_AT_ONCE):
-            found.extend(self._units(self._encodings(texts[begin : begin + _TEXTS_AT_ONCE])))
-        return found
+            end = min(begin + _TEXTS_AT_ONCE, len(texts))
+            own = slice(ends[begin], ends[end])
+            starts = np.flatnonzero(firsts[own])
+            different, places = self._different(tokens[own])
+            sums = _sums(self.token_vectors(different), places, starts, matters[own])
+            bounds = np.searchsorted(starts, ends[begin : end + 1] - ends[begin])
+            mine = vectors[begin:end]
+            mine[:] = _sums(sums, np.arange(len(sums)), bounds[:-1], np.ones(len(sums), np.float32))
+            parts.append(Units(np.stack([np.diff(bounds), counts[begin:end]], axis=1),
+                               np.sqrt(np.vecdot(mine, mine)), np.sqrt(np.einsum("ij,ij->i", sums, sums)),
+                               tokens[own], firsts[own]))
+        return Units.joined(parts), vectors
 
-    def _units(self, encodings: Sequence[Any]) -> Iterator[Units]:
-        ids = [np.asarray(encoding.ids or [0], np.int32) for encoding in encodings]
-        words = [np.asarray(encoding.word_ids or [0], np.int32) for encoding in encodings]
-        tokens = np.concatenate(ids)
-        ends = np.cumsum([len(own) for own in ids])
-        vectors = self.token_vectors(tokens)
-        vectors[[end - 1 for end, encoding in zip(ends, encodings, strict=True) if not encoding.ids]] = 0.0
-        first = self._stands_alone(tokens)
-        first[1:] |= np.diff(np.concatenate(words)) != 0
-        first[[0, *ends[:-1]]] = True
-        starts = np.flatnonzero(first)
-        sizes = np.diff(starts, append=len(tokens))
-        sums = vectors[starts]
-        for place in range(1, int(sizes.max())):  # few: reduceat along this axis is many times slower
-            longer = sizes > place
-            sums[longer] += vectors[starts[longer] + place]
-        lengths = np.sqrt(np.einsum("ij,ij->i", sums, sums))
-        bounds = np.searchsorted(starts, [0, *ends])
-        for own, end, left, right in zip(ids, ends, bounds[:-1], bounds[1:], strict=True):
-            yield Units(own, (starts[left:right] - (end - len(own))).astype(np.int32), lengths[left:right],
-                        sums[left:right].sum(axis=0))
+    def _different(self, tokens: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """The different ones of these tokens, and where among them each stands."""
+        places = np.zeros(self.vocabulary, np.int32)
+        places[tokens] = 1
+        different = np.flatnonzero(places).astype(np.int32)
+        places[different] = np.arange(len(different))
+        return different, places[tokens]
 
     def _stands_alone(self, tokens: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Which of the tokens are pieces of a script without spaces; each is looked at once."""
@@ -179,6 +207,22 @@ class StaticEncoder:
 
     def _encodings(self, texts: Sequence[str]) -> list[Any]:
         return self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+
+
+def _sums(rows: Vectors, places: NDArray[Any], starts: NDArray[Any], weights: NDArray[np.float32]) -> Vectors:
+    """The rows at these places, times their weights, added up from each start to the next, in their order."""
+    sizes = np.diff(starts, append=len(places))
+    if len(places) < _FEW:
+        sums = rows[places[starts]] * weights[starts, None]
+        for place in range(1, int(sizes.max(initial=0))):
+            longer = sizes > place
+            at = starts[longer] + place
+            sums[longer] += rows[places[at]] * weights[at, None]
+        return np.asarray(sums, np.float32)
+    from scipy.sparse import csr_array  # takes 0.15 s to import, and questions never need it
+
+    chosen = csr_array((weights, places, np.append(starts, len(places))), shape=(len(starts), len(rows)))
+    return np.asarray(chosen @ rows, np.float32)
 
 
 _NOT_LOADED = ("The model {name} cannot be loaded: {reason} Give the path of a sentence-transformers folder, or a name"

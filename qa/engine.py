@@ -156,7 +156,7 @@ class Writer(AbstractContextManager["Writer"], Protocol):
     """Writes one generation, article by article. Raises IndexProblem."""
 
     def add(self, found: Found, sha256: str, article: Article, passages: Sequence[Passage], vectors: Vectors,
-            cut: Sequence[Cut] | tuple[Sliced, Rows], units: Sequence[Units] = ()) -> None:
+            cut: Sequence[Cut] | tuple[Sliced, Rows], units: Units | None = None) -> None:
         """Adds one article; `vectors` are the unit rows of `passages`, (len(passages), dimension). `cut` are the
         passages' sentences with the `units` of all of them, or where a generation of the same place and model holds
         them."""

@@ -104,25 +104,18 @@ class Sliced:
     firsts: NDArray[np.uint8]
 
 
-def written(cut: Cut, units: Sequence[Units]) -> str:
-    """A passage's sentences as text; `units` are those of its sentences, none where tokens are not kept."""
+def written(cut: Cut, units: Units | None) -> str:
+    """A passage's sentences as text; `units` are those of its sentences, None where tokens are not kept."""
     words = [*cut.title, *(word for own in cut.words for word in own)]
-    counts = np.zeros((len(cut.spans), 5), np.int32)
+    counts = np.zeros((len(cut.spans), 5), np.int64)
     counts[:, :2], counts[:, 2] = cut.spans, [len(own) for own in cut.words]
-    totals = np.zeros(len(cut.spans), np.float32)
-    if units:
-        counts[:, 3] = [len(each) for each in units]
-        counts[:, 4] = [len(each.tokens) for each in units]
-        totals[:] = [np.linalg.norm(each.total) for each in units]
-    tokens = np.concatenate([each.tokens for each in units]) if units else np.zeros(0, np.int64)
-    lengths = np.concatenate([each.lengths for each in units]) if units else np.zeros(0, np.float32)
-    firsts = np.zeros(len(tokens), np.uint8)
-    begin = 0
-    for each in units:
-        firsts[begin + each.starts] = 1
-        begin += len(each.tokens)
-    return _text(Sliced(len(cut.title), words, counts.astype(np.int64), totals, lengths, tokens.astype(np.int64),
-                        firsts))
+    if units is None:
+        nothing = np.zeros(0, np.float32)
+        return _text(Sliced(len(cut.title), words, counts, np.zeros(len(cut.spans), np.float32), nothing,
+                            nothing.astype(np.int64), nothing.astype(np.uint8)))
+    counts[:, 3:] = units.counts
+    return _text(Sliced(len(cut.title), words, counts, units.totals, units.lengths, units.tokens.astype(np.int64),
+                        units.firsts.astype(np.uint8)))
 
 
 def copied(held: Cuts, rows: NDArray[np.int64]) -> list[tuple[str, list[str]]]:

@@ -9,7 +9,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, repeat
 from types import TracebackType
 from typing import Any, Self
 
@@ -74,7 +74,7 @@ class MilvusWriter:
         self._last: tuple[int, int, str] | None = None
 
     def add(self, found: Found, sha256: str, article: Article, passages: Sequence[Passage], vectors: Vectors,
-            cut: Sequence[Cut] | tuple[object, Rows], units: Sequence[Units] = ()) -> None:
+            cut: Sequence[Cut] | tuple[object, Rows], units: Units | None = None) -> None:
         """See `qa.store.Writer.add`. Raises IndexProblem."""
         if len(passages) != len(vectors):
             raise ValueError("one vector a passage")
@@ -85,12 +85,9 @@ class MilvusWriter:
             assert isinstance(before, (MilvusCuts, Cuts))
             sliced = before.stored(rows) if isinstance(before, MilvusCuts) else copied(before, rows)
         else:
-            sliced = []
-            at = 0
-            for one in cut:
-                own = units[at : at + len(one.spans)] if units else ()
-                at += len(one.spans)
-                sliced.append((written(one, own), [*one.title, *chain.from_iterable(one.words)]))
+            each = repeat(None) if units is None else units.of([len(one.spans) for one in cut])
+            sliced = [(written(one, own), [*one.title, *chain.from_iterable(one.words)])
+                      for one, own in zip(cut, each, strict=False)]
         rounded = np.asarray(vectors, np.float16).astype(np.float32)  # as files keep them: answers are the same
         for offset, (passage, vector, (stored, words)) in enumerate(zip(passages, rounded, sliced, strict=True)):
             spelled = [term for word in words for term in terms(word)]
@@ -172,6 +169,8 @@ class MilvusWriter:
         self._milvus.index(self._passages, "vector", kind, "IP", **parameters)
         for name in (self._passages, self._records):
             self._milvus.flush(name)
+        if kind != "FLAT":
+            self._milvus.indexed(self._passages, "vector", self._rows)
         self._milvus.load(self._passages)
 
     def __enter__(self) -> Self:

@@ -9,26 +9,33 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import resource
 import select
 import signal
+import struct
 import subprocess
 import sys
 import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from qa import articles
 from qa.articles import Article
 from qa.cores import cores
-from qa.cuts import Cut, cut
+from qa.cuts import Cut, cut, meanings
 from qa.dates import Dated, Section
-from qa.errors import Unreadable
+from qa.encoder import Encoder, LightEncoder, StaticEncoder, Units, Vectors
+from qa.errors import ModelError, Unreadable
 from qa.passages import Passage, passages
 
 LARGE, LARGE_PAGE = 500_000, 200_000  # bytes: what is smaller took no parser longer than three seconds
@@ -45,13 +52,16 @@ class Reading:
     article: Article
     passages: list[Passage]
     cuts: list[Cut]     # the sentences of each passage
+    units: Units | None = None      # of all these sentences; None: not embedded
+    vectors: Vectors | None = None  # of the passages, (passages, dimension)
 
 
-def read(file: str, data: bytes, passage_size: int) -> Reading:
-    """What the bytes of a file hold. Raises Unreadable with the reason."""
+def read(file: str, data: bytes, passage_size: int, encoder: LightEncoder | None = None) -> Reading:
+    """What the bytes of a file hold, embedded where there is an encoder. Raises Unreadable with the reason."""
     article = articles.article(file, data)
     found = passages(article, passage_size)
-    return Reading(article, found, [cut(passage) for passage in found])
+    cuts = [cut(passage) for passage in found]
+    return Reading(article, found, cuts, *(meanings(found, cuts, encoder) if encoder else (None, None)))
 
 
 class Job:
@@ -70,8 +80,11 @@ class Reader:
     Whoever waits for a file reads others meanwhile, so that nothing is ever slower than one after the other.
     """
 
-    def __init__(self, expected: int = 0) -> None:
-        """`expected`: bytes of all files that are going to be read."""
+    def __init__(self, expected: int = 0, encoder: Encoder | None = None) -> None:
+        """`expected`: bytes of all files that are going to be read. `encoder`: embeds what is read, where it is a
+        model that can be opened once more in each process, and the file is not large: what takes long to read has no
+        time left for it."""
+        self.encoder = encoder if isinstance(encoder, StaticEncoder) else None
         self._small: deque[Job] = deque()
         self._large: deque[Job] = deque()
         self._changed = threading.Condition()
@@ -112,12 +125,12 @@ class Reader:
         """The file, once it is read. Raises Unreadable with the reason."""
         while (own := self._own(job)) is not None:
             try:
-                done: Reading | Unreadable = read(own.file, own.data, own.passage_size)
+                done: Reading | Unreadable = read(own.file, own.data, own.passage_size, self.encoder)
             except Unreadable as error:
                 done = error
             own.done, own.data = done, b""
         if isinstance(job.done, bytes):
-            job.done = _received(job.file, job.done)
+            job.done = received(job.file, job.done)
         if isinstance(job.done, Unreadable):
             raise job.done
         assert job.done is not None
@@ -187,8 +200,10 @@ class _Hand(threading.Thread):
             if self._reader._closed:
                 return Unreadable("not read")
             process = self._process = self._process or _process(self._reader._lives)
+        encoder = None if job.large else self._reader.encoder
         head = {"file": job.file, "size": len(job.data), "passage_size": job.passage_size, "seconds": SECONDS,
-                "memory": MEMORY}
+                "memory": MEMORY, "model": encoder and str(encoder.folder.absolute()),
+                "fingerprint": encoder and encoder.fingerprint}
         try:
             process.stdin.write(json.dumps(head).encode() + b"\n" + job.data)  # type: ignore[union-attr]
             process.stdin.flush()  # type: ignore[union-attr]
@@ -228,41 +243,61 @@ def _process(lives: int) -> subprocess.Popen[bytes]:
         [sys.executable, "-m", "qa.reading", str(lives)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL, pass_fds=[lives],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1",
-             "OPENBLAS_NUM_THREADS": "1"})
+             "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"})
 
 
 def _answer(stream: IO[bytes]) -> bytes | None:
-    """The line that the other process writes; b"" when it ended instead, None when it has not in all that time."""
+    """What the other process writes; b"" when it ended instead, None when it has not in all that time."""
     end = time.monotonic() + WAITED
     waiting = select.poll()  # select() knows no more than 1,024 open files
     waiting.register(stream, select.POLLIN)
-    parts: list[bytes] = []
-    while not parts or not parts[-1].endswith(b"\n"):
+    held = bytearray()
+    while len(held) < _SIZES.size or len(held) < _SIZES.size + sum(_SIZES.unpack_from(held)):
         if not waiting.poll(max(0.0, end - time.monotonic()) * 1_000):
             return None
-        parts.append(os.read(stream.fileno(), 1 << 20))
-        if not parts[-1]:
+        part = os.read(stream.fileno(), 1 << 20)
+        if not part:
             return b""
-    return b"".join(parts)
+        held += part
+    return bytes(held)
 
 
-# --- what goes from one process to the other: JSON, which cannot do anything but be read ----------------------
+# --- what goes from one process to the other: JSON and numbers, which cannot do anything but be read -----------
+
+_SIZES = struct.Struct("<QQ")  # bytes of JSON, and of the arrays after it
+_ARRAYS = (("counts", "<i8"), ("totals", "<f4"), ("lengths", "<f4"), ("tokens", "<i4"), ("firsts", "?"))
 
 
-def _sent(reading: Reading) -> bytes:
-    article = reading.article
-    return json.dumps({
+def sent(reading: Reading | Unreadable) -> bytes:
+    """What was read, as `received` reads it in another process."""
+    if isinstance(reading, Unreadable):
+        return _packed({"unreadable": str(reading)}, [])
+    article, units, vectors = reading.article, reading.units, reading.vectors
+    arrays = []
+    if units is not None and vectors is not None:
+        arrays = [np.ascontiguousarray(getattr(units, name), kind) for name, kind in _ARRAYS]
+        arrays.append(np.ascontiguousarray(vectors, "<f4"))
+    return _packed({
         "text": article.text, "title": article.title, "language": article.language,
         "sections": [(one.start, one.end, _dated_fields(one.published)) for one in article.sections],
         "furniture": article.furniture,
         "passages": [(one.start, one.end, one.title, _dated_fields(one.published)) for one in reading.passages],
         # a word holds no white space
         "cuts": [(one.spans, " ".join(one.title), [" ".join(words) for words in one.words]) for one in reading.cuts],
-    }).encode()
+        "shapes": [array.shape for array in arrays],
+    }, arrays)
 
 
-def _received(file: str, answer: bytes) -> Reading | Unreadable:
-    fields: dict[str, Any] = json.loads(answer)
+def _packed(fields: dict[str, Any], arrays: list[NDArray[Any]]) -> bytes:
+    text = json.dumps(fields).encode()
+    return b"".join((_SIZES.pack(len(text), sum(array.nbytes for array in arrays)), text,
+                     *(array.tobytes() for array in arrays)))
+
+
+def received(file: str, answer: bytes) -> Reading | Unreadable:
+    """What `sent` gave."""
+    at = _SIZES.size + _SIZES.unpack_from(answer)[0]
+    fields: dict[str, Any] = json.loads(memoryview(answer)[_SIZES.size : at].tobytes())
     if "unreadable" in fields:
         return Unreadable(str(fields["unreadable"]))
     text, language = str(fields["text"]), str(fields["language"])
@@ -271,9 +306,15 @@ def _received(file: str, answer: bytes) -> Reading | Unreadable:
                       tuple((start, end) for start, end in fields["furniture"]))
     found = [Passage(file, start, end, text[start:end], _dated(dated), title, language)
              for start, end, title, dated in fields["passages"]]
+    arrays: list[NDArray[Any]] = []
+    for shape, (_, kind) in zip(fields["shapes"], (*_ARRAYS, ("vectors", "<f4")), strict=False):
+        count = math.prod(shape)
+        arrays.append(np.frombuffer(answer, kind, count, at).reshape(shape))
+        at += arrays[-1].nbytes
     return Reading(article, found, [
         Cut(tuple((start, end) for start, end in spans), tuple(title.split()),
-            tuple(tuple(sentence.split()) for sentence in words)) for spans, title, words in fields["cuts"]])
+            tuple(tuple(sentence.split()) for sentence in words)) for spans, title, words in fields["cuts"]],
+        Units(*arrays[:-1]) if arrays else None, arrays[-1] if arrays else None)
 
 
 def _dated_fields(dated: Dated | None) -> tuple[str, str, str, int | None] | None:
@@ -305,14 +346,24 @@ def _serve(lives: int) -> None:
             with contextlib.suppress(ValueError, OSError):  # not every system limits memory
                 resource.setrlimit(resource.RLIMIT_AS, (head["memory"], resource.RLIM_INFINITY))
             try:
-                answer = _sent(read(head["file"], data, head["passage_size"]))
+                encoder = _encoder(head["model"], head["fingerprint"]) if head["model"] else None
+                answer = sent(read(head["file"], data, head["passage_size"], encoder))
             except Unreadable as error:
-                answer = json.dumps({"unreadable": str(error)}).encode()
+                answer = sent(error)
             except MemoryError:
-                answer = json.dumps(
-                    {"unreadable": f"takes more than {head['memory'] // 1_000_000:,} MB to read"}).encode()
-            answers.write(answer + b"\n")
+                answer = sent(Unreadable(f"takes more than {head['memory'] // 1_000_000:,} MB to read"))
+            answers.write(answer)
             answers.flush()
+
+
+@cache
+def _encoder(folder: str, fingerprint: str) -> StaticEncoder | None:
+    """The model; None where it is not the same any more: then whoever asked embeds."""
+    with contextlib.suppress(ModelError):
+        encoder = StaticEncoder(folder)
+        if encoder.fingerprint == fingerprint:
+            return encoder
+    return None
 
 
 def _die_with(lives: int) -> None:

@@ -91,7 +91,7 @@ class Writer:
         self._rows = 0
 
     def add(self, found: Found, sha256: str, article: Article, passages: Sequence[Passage], vectors: Vectors,
-            cut: Sequence[Cut] | tuple[Sliced, Rows], units: Sequence[Units] = ()) -> None:
+            cut: Sequence[Cut] | tuple[Sliced, Rows], units: Units | None = None) -> None:
         """See `qa.engine.Writer.add`."""
         if len(passages) != len(vectors):
             raise ValueError("one vector a passage")

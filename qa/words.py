@@ -70,21 +70,31 @@ _LETTER = str.maketrans({
 _KEPT = frozenset("йїў")   # letters of their own, which only Unicode takes apart
 
 
+class _Folded(dict[int, str]):
+    """What each character is folded into once case and width are gone; each is looked at once."""
+
+    def __missing__(self, number: int) -> str:
+        character = chr(number)
+        if character in _KEPT or "\u3040" <= character <= "\u30ff" or "\uac00" <= character <= "\ud7a3":
+            kept = character
+        else:
+            # in between lie the scripts of India and their neighbours, whose marks are vowels
+            kept = "".join(str(unicodedata.decimal(part)) if part.isdecimal() else part
+                           for part in unicodedata.normalize("NFD", character)
+                           if unicodedata.category(part) not in ("Mn", "Me") or "\u0900" <= part <= "\u1aaf")
+        folded = self[number] = kept.translate(_LETTER)
+        return folded
+
+
+_FOLDED = _Folded()
+
+
 def _fold(text: str) -> str:
     """`text` without case, without accents and vowel points, letters and digits in their commonest form."""
+    if text.isascii():
+        return text.lower()
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    if folded.isascii():
-        return folded
-    kept: list[str] = []
-    for character in folded:
-        if character in _KEPT or "\u3040" <= character <= "\u30ff" or "\uac00" <= character <= "\ud7a3":
-            kept.append(character)
-            continue
-        for part in unicodedata.normalize("NFD", character):
-            if unicodedata.category(part) in ("Mn", "Me") and not "\u0900" <= part <= "\u1aaf":
-                continue   # in between lie the scripts of India and their neighbours, whose marks are vowels
-            kept.append(str(unicodedata.decimal(part)) if part.isdecimal() else part)
-    return "".join(kept).translate(_LETTER)
+    return folded if folded.isascii() else folded.translate(_FOLDED)
 
 
 def _word(text: str) -> str:
@@ -95,17 +105,19 @@ def _word(text: str) -> str:
     return folded[:WORD_LENGTH]
 
 
-def _signs(run: str, start: int, sizes: tuple[int, ...]) -> Iterator[tuple[str, int, int]]:
+_sign = lru_cache(maxsize=1 << 14)(_word)  # of scripts without spaces, which have some thousand
+
+
+def _signs(run: str, start: int, sizes: tuple[int, ...]) -> list[tuple[str, int, int]]:
     """The sequences of `sizes` signs in a run without spaces; a run shorter than all of them stands for itself."""
-    signs = [(_word(match[0]), *match.span()) for match in _SIGN.finditer(run) if match[0]]
-    signs = [sign for sign in signs if sign[0]]
-    for place in range(len(signs)):
-        for size in sizes:
-            if place + size <= len(signs) or (place == 0 and len(signs) < min(sizes)):
-                chosen = signs[place : place + size]
-                yield "".join(sign for sign, _, _ in chosen), start + chosen[0][1], start + chosen[-1][2]
-                if len(signs) < size:
-                    break
+    signs = [(_sign(match[0]), *match.span()) for match in _SIGN.finditer(run) if match[0]]
+    words = [word for word, _, _ in signs if word]
+    begins = [start + begin for word, begin, _ in signs if word]
+    ends = [start + end for word, _, end in signs if word]
+    if len(words) < min(sizes):
+        return [("".join(words), begins[0], ends[-1])] if words else []
+    return [("".join(words[place : place + size]), begins[place], ends[place + size - 1])
+            for place in range(len(words)) for size in sizes if place + size <= len(words)]
 
 
 def _spelled(text: str, start: int) -> Iterator[tuple[str, int, int]]:
@@ -130,6 +142,8 @@ def _spelled(text: str, start: int) -> Iterator[tuple[str, int, int]]:
 @lru_cache(maxsize=1 << 16)   # running text repeats its words: most are found here
 def _parts(piece: str) -> tuple[tuple[str, int, int], ...]:
     """The words of one piece of text, each with its place in the piece."""
+    if piece.isascii() and piece.isalpha():  # most are
+        return ((piece.lower()[:WORD_LENGTH], 0, len(piece)),)
     if "_" in piece:
         return tuple((word, match.start() + start, match.start() + end)
                      for match in re.finditer("[^_]+", piece) for word, start, end in _parts(match[0]))

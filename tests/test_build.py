@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 import qa
 from qa import articles
 from qa.build import Progress
-from qa.cuts import cut
-from qa.embedding import _sums
+from qa.cuts import cut, meanings
 from qa.encoder import LightEncoder, load
 from qa.generations import GENERATIONS, PARTS
 from qa.passages import Passage
@@ -545,8 +544,8 @@ def test_vectors_of_sentences_tokens_are_those_of_the_whole_passage() -> None:
     passages = [Passage("a.txt", 0, len(text), text, None, title, language)
                 for title in (None, "The harbour of Mombasa", "The ferry")
                 for text, language in zip(texts, ("en", "fr", "zh", "ja", "ru", "ar", "th", "und"), strict=True)]
-    together = [(passage, cut(passage)) for passage in passages]
-    units = shipped.units([passage.text[start:end] for passage, one in together for start, end in one.spans])
     wanted = shipped.encode_passages([document(passage) for passage in passages])
-    np.testing.assert_allclose(_sums(together, units, shipped), wanted, atol=1e-5)
-    assert _sums([], [], shipped).shape == (0, shipped.dimension)
+    units, found = meanings(passages, [cut(passage) for passage in passages], shipped)
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    assert len(units.counts) > len(passages)
+    assert meanings([], [], shipped)[1].shape == (0, shipped.dimension)

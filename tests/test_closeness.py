@@ -54,9 +54,9 @@ def test_units_count_by_the_square_of_their_length(tmp_path: Path, static_model:
     assert asked("Kenya Egypt", encoder, "en").weights.tolist() == pytest.approx([0.5, 0.5])
     shipped = load()
     assert isinstance(shipped, StaticEncoder)
-    (units,) = shipped.units(["Samarkand yesterday"])
+    units, _ = shipped.units(["Samarkand yesterday"])
     weights = asked("Samarkand yesterday", shipped, "en").weights
-    assert len(units) == len(weights) == 2
+    assert len(units.lengths) == len(weights) == 2
     assert weights[0] / weights[1] == pytest.approx((units.lengths[0] / units.lengths[1]) ** 2, rel=1e-5)
     assert weights.sum() == pytest.approx(1.0)
 
@@ -82,8 +82,8 @@ def test_a_unit_is_a_word_or_a_sign_between_words(text: str, units: int) -> None
     """A text without any known token still has one, which matters nothing."""
     shipped = load()
     assert isinstance(shipped, LightEncoder)
-    (found,) = shipped.units([text])
-    assert len(found) == units
+    found, _ = shipped.units([text])
+    assert found.counts.tolist() == [[units, len(found.tokens)]]
     assert (found.lengths.sum() == 0.0) == (text in ("", "\u2603"))
 
 
@@ -91,8 +91,8 @@ def test_in_a_script_without_spaces_each_token_is_a_unit() -> None:
     """Words of a sentence in Chinese are not one long word."""
     shipped = load()
     assert isinstance(shipped, LightEncoder)
-    (found,) = shipped.units(["莫斯科和北京"])
-    assert len(found) == len(found.tokens) >= 3
+    found, _ = shipped.units(["莫斯科和北京"])
+    assert len(found.lengths) == len(found.tokens) >= 3
 
 
 def test_the_vectors_of_the_units_add_up_to_the_text() -> None:
@@ -100,10 +100,13 @@ def test_the_vectors_of_the_units_add_up_to_the_text() -> None:
     shipped = load()
     assert isinstance(shipped, LightEncoder)
     text = "Les deux présidents se sont rencontrés à Samarcande, le 15 septembre 2022 ; 他们谈了天然气。"
-    (units,) = shipped.units([text])
+    units, (said,) = shipped.units([text])
     total = shipped.token_vectors(units.tokens).sum(axis=0)
     assert total / np.linalg.norm(total) == pytest.approx(shipped.encode_passages([text])[0], abs=1e-6)
-    lengths = np.linalg.norm(np.add.reduceat(shipped.token_vectors(units.tokens), units.starts, axis=0), axis=1)
+    assert said == pytest.approx(total, rel=1e-4, abs=1e-4)
+    assert units.totals == pytest.approx([np.linalg.norm(total)], rel=1e-6)
+    lengths = np.linalg.norm(
+        np.add.reduceat(shipped.token_vectors(units.tokens), np.flatnonzero(units.firsts), axis=0), axis=1)
     assert units.lengths == pytest.approx(lengths, rel=1e-6)
 
 

@@ -32,9 +32,9 @@ def light() -> LightEncoder:
     return encoder
 
 
-def units_of(passages: Sequence[Passage], cuts: Sequence[Cut]) -> list[Units]:
+def units_of(passages: Sequence[Passage], cuts: Sequence[Cut]) -> Units:
     return light().units([one.text[start:end] for one, own in zip(passages, cuts, strict=True)
-                          for start, end in own.spans])
+                          for start, end in own.spans])[0]
 
 
 def written(folder: Path, passages: Sequence[Passage], *, kept: bool = True) -> Cuts:
@@ -43,7 +43,7 @@ def written(folder: Path, passages: Sequence[Passage], *, kept: bool = True) -> 
     for begin in range(0, len(passages), 2):
         part = passages[begin : begin + 2]
         cuts = [cut(one) for one in part]
-        writer.add(cuts, units_of(part, cuts) if kept else ())
+        writer.add(cuts, units_of(part, cuts) if kept else None)
     writer.finish()
     return Cuts(folder)
 
@@ -74,12 +74,11 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     units = units_of([passages[row] for row in rows], expected)
     assert [found.spans(place) for place in range(3)] == [list(one.spans) for one in expected]
     assert [words_of(cuts, row) for row in rows] == [[list(words) for words in one.words] for one in expected]
-    assert found.tokens.tolist() == np.concatenate([one.tokens for one in units]).tolist()
-    assert found.lengths.tolist() == np.concatenate([one.lengths for one in units]).tolist()
-    assert found.totals.tolist() == pytest.approx([np.linalg.norm(one.total) for one in units])
-    assert np.flatnonzero(found.firsts).tolist() == np.concatenate(
-        [one.starts + offset for one, offset in zip(
-            units, np.cumsum([0, *(len(one.tokens) for one in units)])[:-1], strict=True)]).tolist()
+    assert found.counts[:, 3:].tolist() == units.counts.tolist()
+    assert found.tokens.tolist() == units.tokens.tolist()
+    assert found.lengths.tolist() == units.lengths.tolist()
+    assert found.totals.tolist() == units.totals.tolist()
+    assert found.firsts.tolist() == units.firsts.tolist()
     assert found.titles.tolist() == [0, 1, 0]
     documents = [[cuts.vocabulary[word] for word in own.tolist()] for own in cuts.documents()]
     assert documents[:3] == [["a", *tokens(TEXTS[0])], tokens(TEXTS[1]), ["of", "two", "alone"]]
@@ -105,8 +104,9 @@ def test_a_model_of_more_tokens_has_wider_numbers(tmp_path: Path) -> None:
     """A token beyond 65,535 comes back as it is."""
     for known, token in ((65_536, 65_535), (65_537, 65_536)):
         writer = Writer(tmp_path / str(known), known)
-        writer.add([cut(passage("Kenya"))], [Units(np.array([token, 7], np.int32), np.array([0], np.int32),
-                                                   np.ones(1, np.float32), np.ones(3, np.float32))])
+        writer.add([cut(passage("Kenya"))], Units(
+            np.array([[1, 2]]), np.ones(1, np.float32), np.ones(1, np.float32), np.array([token, 7], np.int32),
+            np.array([True, False])))
         writer.finish()
         assert Cuts(tmp_path / str(known)).of(np.array([0])).tokens.tolist() == [token, 7]
 

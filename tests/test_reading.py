@@ -4,6 +4,7 @@ many files read on all cores as they are one after the other."""
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,9 +22,11 @@ import qa
 from qa import reading
 from qa.articles import Article
 from qa.cuts import Cut
+from qa.encoder import StaticEncoder, Units, load
 from qa.errors import Unreadable
 from qa.passages import Passage
 from qa.reading import Reader, Reading, read
+from qa.recipe import SHIPPED_FOLDER
 
 PARAGRAPH = "<p>Kenya builds boats of cedar, and each of them carries nine sacks of coffee over the bay.</p>"
 PAGE = f"<html><head><title>Boats</title></head><body><article>{PARAGRAPH * 9}</article></body></html>".encode()
@@ -252,11 +255,54 @@ def _gone(pid: int) -> bool:
         return True
 
 
+def fields(reading: Reading) -> tuple[object, ...]:
+    """All there is to compare, arrays as lists."""
+    units = reading.units and [getattr(reading.units, name).tolist() for name in Units.__slots__]
+    return (reading.article, reading.passages, reading.cuts, units,
+            None if reading.vectors is None else reading.vectors.tolist())
+
+
 def test_what_goes_between_the_processes_is_whole() -> None:
-    """Dates inside and outside the text, titles, furniture, passages and sentences come back equal."""
+    """Dates inside and outside the text, titles, furniture, passages, sentences, units and vectors come back equal."""
+    encoder = load()
+    assert isinstance(encoder, StaticEncoder)
     for name, text in ARTICLES.items():
-        sound = read(name, text.encode(), 100)
-        assert reading._received(name, reading._sent(sound)) == sound
+        for embedder in (None, encoder):
+            sound = read(name, text.encode(), 100, embedder)
+            back = reading.received(name, reading.sent(sound))
+            assert isinstance(back, Reading)
+            assert fields(back) == fields(sound)
+            assert (back.units is None) == (back.vectors is None) == (embedder is None)
     assert isinstance(sound.article, Article)
     assert isinstance(sound.passages[0], Passage)
     assert isinstance(sound.cuts[0], Cut)
+    refused = reading.received("a.txt", reading.sent(Unreadable("empty")))
+    assert isinstance(refused, Unreadable)
+    assert str(refused) == "empty"
+
+
+def test_other_processes_embed_as_this_one_does(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With the same model, bit for bit; a large file, or one of another model than it was, is left to this process."""
+    monkeypatch.setattr(reading, "MANY", 0)
+    monkeypatch.setattr(Reader, "_own", waits)
+    copied = shutil.copytree(SHIPPED_FOLDER, tmp_path / "model")
+    encoder = StaticEncoder(copied)
+    with Reader(1, encoder) as reader:
+        for name, text in ARTICLES.items():
+            assert fields(at_once(reader, name, text.encode(), 100)) == fields(read(name, text.encode(), 100, encoder))
+        monkeypatch.setattr(reading, "LARGE", 0)
+        assert at_once(reader, "a.txt", b"Kenya signs.", 100).vectors is None
+    for damage in (lambda: (copied / "modules.json").write_text("[]"), lambda: shutil.rmtree(copied)):
+        damage()
+        monkeypatch.setattr(reading, "LARGE", 500_000)
+        with Reader(1, encoder) as reader:
+            found = at_once(reader, "a.txt", b"Kenya signs.", 100)
+            assert [passage.text for passage in found.passages] == ["Kenya signs."]
+            assert found.vectors is None
+
+
+def waits(reader: Reader, job: reading.Job) -> None:
+    """Reads nothing meanwhile."""
+    with reader._changed:
+        while job.done is None:
+            reader._changed.wait()

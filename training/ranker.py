@@ -25,7 +25,7 @@ from safetensors.torch import save_file
 
 from qa.articles import Article, Found
 from qa.closeness import Meter, asked
-from qa.cuts import cut
+from qa.cuts import cut, meanings
 from qa.encoder import StaticEncoder, load
 from qa.passages import Passage
 from qa.ranker import READ, UNITS, WEIGHTS, features
@@ -155,13 +155,12 @@ class Examples:
         name, texts, language, questions = pool
         found = [Passage("pool", 0, len(text), text, None, None, language) for text in texts]
         cuts = [cut(passage) for passage in found]
-        units = encoder.units([passage.text[start:end] for passage, one in zip(found, cuts, strict=True)
-                               for start, end in one.spans])
+        units, vectors = meanings(found, cuts, encoder)
         hits = 0
         with tempfile.TemporaryDirectory() as folder:
             with Writer(Path(folder), encoder.dimension, encoder.vocabulary) as writer:
                 article = Article("pool", "", None, language, (), ())
-                writer.add(Found("pool", 0, 0), "", article, found, encoder.encode_passages(texts), cuts, units)
+                writer.add(Found("pool", 0, 0), "", article, found, vectors, cuts, units)
                 writer.finish()
                 search = writer.search
             with Store(Path(folder), search) as store:
