@@ -197,6 +197,7 @@ def reindexed(milvus: Milvus, engine: MilvusStore, kind: str, **built: int) -> N
     milvus.call("release_collection", name, timeout=600)
     milvus.call("drop_index", name, "vector", timeout=600)
     milvus.index(name, "vector", kind, "IP", **built)
+    milvus.indexed(name, "vector", engine.count)
     milvus.load(name)
 
 
