@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qa import reranker as rerankers
 from qa.background import ANY, expected
@@ -25,7 +26,7 @@ from qa.questions import Understood, understand
 from qa.reranker import Reranker
 from qa.retrieval import Ranking, rank
 from qa.store import document
-from qa.words import token_spans, tokens
+from qa.words import tokens, written
 
 _turns = Turns(2)   # questions answered at once: eight threads together answer half as many, see bench/README.md
 
@@ -36,6 +37,8 @@ _LONGEST_GLOB = 1_000  # characters: more than any path
 _LONGEST = 10_000   # characters of a question that are read; what is longer is a document, not a question
 
 _REPEATED = 0.8     # share of common words (Jaccard) from which two passages tell the same story
+_FEW_WORDS = 5      # fewer must all be common
+_NONE = -1
 _ENDS = ".!?…。！？؟।»”\"')"  # how a sentence ends; a line that ends otherwise is a heading
 _HEADING = 0.3  # taken off a heading: it names what is asked about, and answers nothing
 _ANSWERED = 0.5     # confidence from which a question counts as answered
@@ -235,7 +238,8 @@ class _Group:
 
 def _hits(index: Index, question: Asked, ranking: Ranking, k: int, repetitions: bool) -> tuple[Hit, ...]:
     groups = _groups(index.store, ranking, k, repetitions)
-    marked = _answering(index, question, np.array([group.row for group in groups], np.int64))
+    marked = _answering(index, question, np.array([group.row for group in groups], np.int64),
+                        [group.shown for group in groups])
     wanted = frozenset(question.words)
     hits: list[Hit] = []
     for group, (start, end) in zip(groups, marked, strict=True):
@@ -258,35 +262,57 @@ def _groups(store: Engine, ranking: Ranking, k: int, repetitions: bool) -> list[
     Of passages that repeat each other the earliest published is shown, in the place of the best; with `repetitions`
     each stands for itself.
     """
-    found: list[tuple[int, list[tuple[int, Passage]], set[int]]] = []
-    looked_at = ranking.rows[: 4 * k + 20].tolist()
-    words, places = store.cuts.of(ranking.rows[: 4 * k + 20]).words_of_passages()
-    for position, (row, passage) in enumerate(zip(looked_at, store.passages(looked_at), strict=True)):
-        own = set(words[places[position] : places[position + 1]].tolist())
-        same = None if repetitions else next((group for group in found if _repeats(own, group[2])), None)
-        if same:
-            same[1].append((row, passage))
-        elif len(found) < k:
-            found.append((position, [(row, passage)], own))
-    groups: list[_Group] = []
-    for position, alike, _ in found:
-        row, shown = min(alike, key=lambda one: one[1].published.date if one[1].published else "9999")
-        groups.append(_Group(position, row, shown, [passage for other, passage in alike if other != row]))
-    return groups
+    rows = ranking.rows[: 4 * k + 20]
+    firsts = np.arange(min(k, len(rows))) if repetitions else _alike(*store.cuts.of(rows).words_of_passages(), k)
+    kept = np.flatnonzero(firsts != _NONE)
+    passages = dict(zip(kept.tolist(), store.passages(rows[kept].tolist()), strict=True))
+    found: dict[int, list[int]] = {}
+    for position, first in zip(kept.tolist(), firsts[kept].tolist(), strict=True):
+        found.setdefault(first, []).append(position)
+    made: list[_Group] = []
+    for first, alike in found.items():
+        dated = [published.date if (published := passages[one].published) else "9999" for one in alike]
+        shown = alike[dated.index(min(dated))]
+        made.append(_Group(first, int(rows[shown]), passages[shown], [passages[one] for one in alike if one != shown]))
+    return made
 
 
-def _repeats(words: set[int], others: set[int]) -> bool:
-    fewer, more = sorted((len(words), len(others)))
-    if fewer < 5:
-        return words == others
-    return fewer >= _REPEATED * more and len(words & others) >= _REPEATED * len(words | others)
+def _alike(words: NDArray[np.int64], bounds: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+    """For each of some passages the first one that it repeats, itself if none, (passages,); _NONE once there are k
+    that repeat none. `words` are the numbers of theirs, one passage after the other, and `bounds` where those of each
+    begin."""
+    count = len(bounds) - 1
+    most = int(words.max(initial=0)) + 1
+    pairs = np.sort(np.repeat(np.arange(count), np.diff(bounds)) * most + words)
+    passage, word = np.divmod(pairs[np.diff(pairs, prepend=-1) > 0], most)  # each word of a passage once
+    sizes = np.bincount(passage, minlength=count)
+    begins = np.cumsum(sizes) - sizes
+    first = np.full(count, _NONE)
+    held = np.zeros(most, np.bool_)
+    for position in range(count):
+        if k and first[position] == _NONE:
+            k -= 1
+            own = word[begins[position] : begins[position] + sizes[position]]
+            held[own] = True
+            common = np.bincount(passage[held[word]], minlength=count)
+            held[own] = False
+            first[(first == _NONE) & _repeats(sizes, len(own), common)] = position
+            first[position] = position
+    return first
 
 
-def _answering(index: Index, question: Asked, rows: Rows) -> list[tuple[int, int]]:
-    """For each of these passages where in it the sentence stands that answers best, as (start, end) characters."""
+def _repeats(words: NDArray[np.int64], others: int, common: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether passages of so many different words repeat one of so many others, where so many are common."""
+    fewer, more = np.minimum(words, others), np.maximum(words, others)
+    return np.asarray(np.where(fewer < _FEW_WORDS, common == more,
+                               (fewer >= _REPEATED * more) & (common >= _REPEATED * (words + others - common))))
+
+
+def _answering(index: Index, question: Asked, rows: Rows, passages: list[Passage]) -> list[tuple[int, int]]:
+    """For each of these passages where in it the sentence stands that answers best, as (start, end) characters.
+    `rows`: theirs."""
     cut = index.store.cuts.of(rows)
     met = index.meter.sentences(question, cut)
-    passages = index.store.passages(rows.tolist())
     spans = [cut.spans(place) for place in range(len(rows))]
     texts = [passage.text[start:end] for passage, own in zip(passages, spans, strict=True) for start, end in own]
     cosines = met.cosines if met.cosines is not None else index.encoder.encode_passages(texts) @ question.vector
@@ -297,7 +323,7 @@ def _answering(index: Index, question: Asked, rows: Rows) -> list[tuple[int, int
 
 
 def _matched(text: str, wanted: frozenset[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(text[start:end] for word, start, end in token_spans(text) if word in wanted))
+    return tuple(dict.fromkeys(written(text, wanted)))
 
 
 # --- is there an answer? ------------------------------------------------------------------------------------

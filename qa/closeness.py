@@ -119,10 +119,10 @@ class Meter:
         if question.units is None or not isinstance(self.encoder, LightEncoder):
             return Met(None, coverage, np.zeros(len(cut), np.float32), np.zeros(len(cut.titles), np.float32), None)
         # a vector is the sum of its tokens', so its inner products are sums of theirs
-        asked_for = np.concatenate([question.vector[None], question.units])
-        products = _products(self.encoder, asked_for, cut.tokens)
-        totals = np.add.reduceat(products[0], _firsts(cut.counts[:, 4])) * _inverse(cut.totals)
-        cosines = np.add.reduceat(products[1:], np.flatnonzero(cut.firsts), axis=1) * _inverse(cut.lengths)
+        products, standing = _products(
+            self.encoder, np.concatenate([question.vector[None], question.units]), cut.tokens)
+        totals = np.add.reduceat(products[standing, 0], _firsts(cut.counts[:, 4])) * _inverse(cut.totals)
+        cosines = (_sums(products[:, 1:], standing, np.flatnonzero(cut.firsts)) * _inverse(cut.lengths)[:, None]).T
         bounds = np.concatenate([[0], np.cumsum(cut.counts[:, 3])])
         nearest = np.maximum.reduceat(cosines, bounds[:-1], axis=1)  # (question's units, sentences)
         whole = np.maximum.reduceat(nearest, cut.bounds[:-1], axis=1)
@@ -150,10 +150,24 @@ def _inverse(lengths: Scores) -> Scores:
     return np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > _TINY)
 
 
-def _products(encoder: LightEncoder, vectors: Vectors, tokens: NDArray[np.int64]) -> Vectors:
-    """The inner products of vectors with those of tokens, each token multiplied once."""
+def _products(encoder: LightEncoder, vectors: Vectors, tokens: NDArray[np.int64]
+              ) -> tuple[Vectors, NDArray[np.int32]]:
+    """The inner products of tokens with vectors, (different tokens, len(vectors)), each token multiplied once; and
+    which of them each token has."""
     known = np.zeros(encoder.vocabulary, np.int32)
     known[tokens] = 1
-    different = np.flatnonzero(known).astype(np.int32)
+    different = np.flatnonzero(known > 0).astype(np.int32)
     known[different] = np.arange(len(different))
-    return encoder.products(vectors, different)[:, known[tokens]]
+    return encoder.products(vectors, different).T, known[tokens]
+
+
+def _sums(products: Vectors, places: NDArray[np.int32], firsts: NDArray[np.int64]) -> Vectors:
+    """The products at these places added up from each first to the next, (len(firsts), columns): most have one, so
+    that this takes a quarter of the time of reduceat."""
+    sizes = np.diff(firsts, append=len(places))
+    sums = np.take(products, places[firsts], axis=0)
+    longer = np.flatnonzero(sizes > 1)
+    for place in range(1, int(sizes.max(initial=0))):
+        sums[longer] += products[places[firsts[longer] + place]]
+        longer = longer[sizes[longer] > place + 1]
+    return sums

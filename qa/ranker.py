@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -36,12 +35,9 @@ class Meeting:
 
     def of(self, chosen: Numbers) -> Meeting:
         """The same for some of the passages, in the order asked for."""
-        ranges = [np.arange(self.passages[one], self.passages[one + 1]) for one in chosen.tolist()]
-        sentences = np.concatenate(ranges) if ranges else np.zeros(0, np.int64)
-        units = [np.arange(self.sentences[one], self.sentences[one + 1]) for one in sentences.tolist()]
-        columns = np.concatenate(units) if units else np.zeros(0, np.int64)
-        return Meeting(self.cosines[:, columns], self.weights, _bounds([len(one) for one in units]),
-                       _bounds([len(one) for one in ranges]))
+        sentences, counts = _ranges(self.passages, chosen)
+        columns, units = _ranges(self.sentences, sentences)
+        return Meeting(np.take(self.cosines.T, columns, axis=0).T, self.weights, _bounds(units), _bounds(counts))
 
 
 def features(meeting: Meeting) -> tuple[Floats, Floats]:
@@ -84,13 +80,14 @@ def features(meeting: Meeting) -> tuple[Floats, Floats]:
         neighbours[:, 1:] = np.maximum(neighbours[:, 1:], before)
     nearest = np.maximum.reduceat(cosines, meeting.sentences[:-1], axis=1)
     merits = weights @ nearest
-    closest, next_to = np.zeros((2, passages, asked), np.float32)
-    for one, (first, last) in enumerate(itertools.pairwise(meeting.passages.tolist())):
-        chosen = first + int(merits[first:last].argmax())
-        closest[one] = nearest[:, chosen]
-        sides = [side for side in (chosen - 1, chosen + 1) if first <= side < last]
-        if sides:
-            next_to[one] = nearest[:, sides].max(axis=1)
+    begins, ends = meeting.passages[:-1], meeting.passages[1:]
+    highest_merits = np.repeat(np.maximum.reduceat(merits, begins), ends - begins)
+    equal = np.flatnonzero(merits == highest_merits)
+    chosen = equal[np.searchsorted(equal, begins)]  # of each passage the sentence that meets the question best
+    closest = nearest[:, chosen].T
+    before = np.where((chosen > begins)[:, None], nearest[:, chosen - 1].T, -np.inf)
+    after = np.where((chosen + 1 < ends)[:, None], nearest[:, np.minimum(chosen + 1, ends - 1)].T, -np.inf)
+    next_to = np.where((ends - begins > 1)[:, None], np.maximum(before, after), 0.0)
     average, highest = best.mean(axis=0), best.max(axis=0)
 
     def alike(values: Floats) -> Floats:
@@ -150,5 +147,14 @@ def load() -> Ranker:
     return Ranker()
 
 
-def _bounds(counts: list[int]) -> Numbers:
-    return np.concatenate([[0], np.cumsum(np.array(counts, np.int64))]).astype(np.int64)
+def _ranges(bounds: Numbers, chosen: Numbers) -> tuple[Numbers, Numbers]:
+    """What lies within these of the successive ranges that begin at `bounds`, one range after the other; and how much
+    in each."""
+    begins = bounds[chosen]
+    counts = bounds[np.asarray(chosen, np.int64) + 1] - begins
+    ends = np.cumsum(counts)
+    return np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(begins - (ends - counts), counts), counts
+
+
+def _bounds(counts: Numbers) -> Numbers:
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

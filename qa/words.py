@@ -200,6 +200,12 @@ def tokens(text: str) -> list[str]:
     return list(chain.from_iterable(map(_words, _PIECE.findall(text))))
 
 
+def written(text: str, wanted: frozenset[str]) -> list[str]:
+    """Those words of `text` that are wanted, as they stand there, in their order."""
+    return [piece[start:end] for piece in _PIECE.findall(text) if not wanted.isdisjoint(_words(piece))
+            for word, start, end in _parts(piece) if word in wanted]
+
+
 # What the same name is spelled with in other languages: Poutine, Putin; Samarcande, Samarkand; Schröder, Shreder.
 _SOUNDS = (
     ("sch", "s"), ("tch", "s"), ("sh", "s"), ("ch", "s"), ("zh", "z"), ("kh", "h"), ("ph", "f"), ("th", "t"),

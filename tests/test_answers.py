@@ -7,14 +7,17 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from math import sqrt
 from pathlib import Path
+from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import ARTICLES, Build, CountryEncoder, messy_texts, write
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import qa
+from qa.answers import _alike
 from qa.dates import bounds
 
 
@@ -469,3 +472,35 @@ def test_different_texts_with_much_in_common_are_shown_both(build: Build, tmp_pa
         )
     )
     assert [hit.file for hit in ask(index, "肯尼亚").hits] == ["one.txt", "two.txt"]
+
+
+# --- passages that tell the same ----------------------------------------------------------------------------
+
+
+def one_by_one(passages: list[list[int]], k: int) -> list[int]:
+    """What `_alike` is to find, as it is said: each passage beside every one that stood for itself before it."""
+    found: list[tuple[int, set[int]]] = []
+    firsts = []
+    for place, words in enumerate(passages):
+        own = set(words)
+        same = next((first for first, other in found if (
+            own == other if min(len(own), len(other)) < 5 else
+            min(len(own), len(other)) >= 0.8 * max(len(own), len(other))
+            and len(own & other) >= 0.8 * len(own | other))), None)
+        if same is None and len(found) < k:
+            found.append((place, own))
+            same = place
+        firsts.append(-1 if same is None else same)
+    return firsts
+
+
+@given(st.lists(st.lists(st.integers(0, 12), max_size=14), max_size=9), st.integers(1, 4), st.randoms())
+def test_passages_are_alike_when_they_share_most_of_their_words(
+    passages: list[list[int]], k: int, chance: Random
+) -> None:
+    """However many words they have and however often each; only so many stand for themselves."""
+    again = [[word for word in words if chance.random() < 0.9] for words in passages]
+    every = [*passages, *again]
+    begins = np.cumsum([0, *map(len, every)])
+    words = np.array([word for own in every for word in own], np.int64)
+    assert _alike(words, begins, k).tolist() == one_by_one(every, k)
