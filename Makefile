@@ -14,18 +14,19 @@ run: .venv/installed
 	$(BIN)/qa serve --index "$(INDEX)" --host "$(HOST)" --port "$(PORT)"
 
 test: .venv/tools chromium node_modules/axe-core
-	$(BIN)/python -m pytest -m "not server"
+	$(BIN)/python -m pytest -m "not server and not cluster"
 
 lint: .venv/tools
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# What SECURITY.md counts, in full size, and the tests that need a real Milvus server: about half an hour.
+# What SECURITY.md counts, in full size, and the tests that need a real Milvus server or Ray: about half an hour.
 nightly: .venv/tools
+	$(PIP) --editable ".[dev,ray]"
 	$(BIN)/python -m bench.crash --kills 1100 --faults 1000 --disks 200
 	$(BIN)/python -m bench.damage --flips 20000 --truncations 5000
 	$(BIN)/python -m bench.soak --seconds 600
-	$(BIN)/python -m pytest -m server
+	$(BIN)/python -m pytest -m "server or cluster"
 	QA_FUZZ=2000 $(BIN)/python -m pytest -s tests/test_fuzz.py tests/test_build.py
 
 # The two stamps are older than pyproject.toml exactly when something is still to be installed.

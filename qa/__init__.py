@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from qa.build import Progress, Report, UnreadableFile, rebuild
     from qa.contents import Status, article, status
     from qa.errors import (
+        ClusterError,
         IndexBusy,
         IndexDamaged,
         IndexMismatch,
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "Answer", "Hit", "IndexBusy", "IndexDamaged", "IndexMismatch", "IndexMissing", "IndexProblem", "ModelError",
-    "Place", "Progress", "QAError", "Report", "Status", "UnreadableFile", "UsageError", "__version__", "article",
-    "ask", "rebuild", "retrieve", "status",
+    "Answer", "ClusterError", "Hit", "IndexBusy", "IndexDamaged", "IndexMismatch", "IndexMissing", "IndexProblem",
+    "ModelError", "Place", "Progress", "QAError", "Report", "Status", "UnreadableFile", "UsageError", "__version__",
+    "article", "ask", "rebuild", "retrieve", "status",
 ]
 
 # Each name is imported when it is first used, so that `qa --help` does not wait for numpy and faiss.

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from qa import articles, encoder
+from qa import articles, cluster, encoder
+from qa.archive import gathered, on_ray
 from qa.articles import Found
 from qa.background import background
 from qa.embedding import Ready, embedded
@@ -24,6 +25,8 @@ from qa.parts import Parts
 from qa.places import place
 from qa.reading import Job, Reader
 from qa.recipe import PASSAGE_SIZE, Recipe
+
+SHARDS = "shards"  # a folder among what an unfinished build had embedded, see qa/archive.py
 
 _SETTLED = 50_000_000  # nanoseconds: a file touched so shortly before it was looked at may be changed again without a
 # clock showing it, so that its text is compared next time
@@ -71,23 +74,27 @@ class Report:
 
 def rebuild(folder: str | os.PathLike[str] = "seeds", *, index: str | os.PathLike[str] = "index",
             model: str | None = None, full: bool = False, progress: Callable[[Progress], None] | None = None,
-            encoder: Encoder | None = None, passage_size: int = PASSAGE_SIZE) -> Report:
+            encoder: Encoder | None = None, passage_size: int = PASSAGE_SIZE, on: str | None = None) -> Report:
     """Reads every article below `folder` and makes it the next generation of the index.
 
     Passages of unchanged files are taken over from the generation before, unless `full`, or the model or the
     reading rules have changed. When nothing has changed at all, the generation stays. `model` names any
     sentence-transformers model (None: the shipped one); `encoder` gives one already loaded instead. `passage_size`
     is in characters. The old generation answers until the new one is complete; an exception raised by `progress`
-    cancels. What a build that was cancelled or killed has embedded, the next one does not embed again.
+    cancels. What a build that was cancelled or killed has embedded, the next one does not embed again. `on` lets Ray
+    read and embed: "local" on the cores of this machine, "ray://host:10001" on those of a cluster, whose machines
+    see both folders under the same paths (see docs/scale.md).
 
-    Raises UsageError (no such folder), ModelError, IndexBusy, IndexProblem (the disk is full or fails). Files that
-    cannot be read are in the report.
+    Raises UsageError (no such folder), ModelError, IndexBusy, IndexProblem (the disk is full or fails), ClusterError.
+    Files that cannot be read are in the report.
     """
-    return _rebuild(Path(folder), place(index), model, full, progress or (lambda _: None), encoder, passage_size)
+    if on is not None:
+        cluster.check(on)
+    return _rebuild(Path(folder), place(index), model, full, progress or (lambda _: None), encoder, passage_size, on)
 
 
 def _rebuild(folder: Path, where: Place, model: str | None, full: bool, progress: Callable[[Progress], None],
-             chosen: Encoder | None, passage_size: int) -> Report:
+             chosen: Encoder | None, passage_size: int, on: str | None) -> Report:
     began = time.perf_counter()
     if not folder.is_dir():
         articles.scan(folder)  # says what is wrong with it, before anything is made
@@ -104,10 +111,12 @@ def _rebuild(folder: Path, where: Place, model: str | None, full: bool, progress
         parts = Parts(making.parts, recipe, 2 * sum(one.size for one in found))
         tokens = chosen.vocabulary if isinstance(chosen, LightEncoder) else 0
         writer = closing.enter_context(making.writer(recipe.dimension, tokens))
-        read = closing.enter_context(
-            contextlib.closing(_read(folder, found, refused, before, recipe, chosen, progress)))
+        stream = (embedded(_read(folder, found, refused, before, recipe, chosen, progress), chosen, parts)
+                  if on is None else
+                  _gathered(on, folder, found, refused, before, recipe, making.parts / SHARDS, progress))
+        closing.enter_context(contextlib.closing(stream))
         fresh = resumed = reused = changed = undated = total = 0
-        for ready, own, again in embedded(read, chosen, parts):
+        for ready, own, again in stream:
             settled = ready.found.touched < scanned - _SETTLED
             writer.add(ready.found if settled else replace(ready.found, touched=0), ready.sha256, ready.article,
                        ready.passages, ready.vectors if ready.vectors is not None else chosen.encode_passages([]),
@@ -192,6 +201,30 @@ def _read(folder: Path, found: list[Found], refused: list[tuple[str, str]], befo
                 yield _ready(ahead.popleft(), before, reader)
             except Unreadable as error:
                 refused.append((one.file, str(error)))
+    progress(Progress("reading", len(found), len(found), ""))
+
+
+def _gathered(on: str, folder: Path, found: list[Found], refused: list[tuple[str, str]], before: _Before | None,
+              recipe: Recipe, shards: Path, progress: Callable[[Progress], None]
+              ) -> Generator[tuple[Ready, int, int], None, None]:
+    """The same as `embedded` of `_read`, read and embedded by Ray."""
+    known = before.store.known() if before else {}
+    wanted = [one for one in found if not _same(known.get(one.file), one)]
+    with contextlib.closing(gathered(on_ray(on), folder, wanted, {file: one.sha256 for file, one in known.items()},
+                                     recipe, shards)) as made:
+        for number, one in enumerate(found):
+            progress(Progress("reading", number, len(found), one.file))
+            old = known.get(one.file)
+            ready, resumed = (None, False) if _same(old, one) else next(made)
+            if isinstance(ready, Unreadable):
+                refused.append((one.file, str(ready)))
+            elif ready is None:
+                assert before is not None
+                assert old is not None
+                yield before.ready(one, old), 0, 0
+            else:
+                count = len(ready.passages)
+                yield replace(ready, found=one), 0 if resumed else count, count if resumed else 0
     progress(Progress("reading", len(found), len(found), ""))
 
 

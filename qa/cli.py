@@ -71,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--full", action="store_true", help="embed everything again, not only what changed")
     one.add_argument("--model", metavar="NAME_OR_PATH",
                      help="any sentence-transformers model (default: the shipped one)")
+    one.add_argument("--on", metavar="WHERE", help="let Ray read and embed: 'local' on this machine, or on a cluster at"
+                     " ray://host:10001 (docs/scale.md)")
     one.add_argument("--json", action="store_true", help="print the report as JSON")
 
     one = command("ask", _ask, "Ask a question in any language.")
@@ -112,7 +114,8 @@ def _rebuild(given: argparse.Namespace) -> int:
     from qa.build import rebuild
 
     with _bar("Reading", "file") as show:
-        report = rebuild(given.folder, index=given.index, model=given.model, full=given.full, progress=show)
+        report = rebuild(given.folder, index=given.index, model=given.model, full=given.full, progress=show,
+                         on=given.on)
     if given.json:
         _print_json(report.to_dict())
     else:

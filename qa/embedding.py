@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,9 +36,10 @@ class Ready:
         return isinstance(self.cut, tuple)
 
 
-def embedded(stream: Iterator[Ready], chosen: Encoder, parts: Parts) -> Iterator[tuple[Ready, int, int]]:
+def embedded(stream: Iterator[Ready], chosen: Encoder, parts: Parts | None
+             ) -> Generator[tuple[Ready, int, int], None, None]:
     """The same articles in the same order, all with vectors; beside each how many of its passages were embedded
-    here, and how many of them an unfinished build had embedded."""
+    here, and how many of them an unfinished build had embedded. `parts`: None keeps nothing of what is embedded."""
     waiting: list[Ready] = []
     size = 0
     for ready in stream:
@@ -50,10 +51,10 @@ def embedded(stream: Iterator[Ready], chosen: Encoder, parts: Parts) -> Iterator
     yield from _flush(waiting, chosen, parts)
 
 
-def _flush(waiting: list[Ready], chosen: Encoder, parts: Parts) -> Iterator[tuple[Ready, int, int]]:
+def _flush(waiting: list[Ready], chosen: Encoder, parts: Parts | None) -> Iterator[tuple[Ready, int, int]]:
     fresh = [ready for ready in waiting if not ready.taken_over]
     texts = [document(passage) for ready in fresh for passage in ready.passages]
-    kept = parts.find(texts)
+    kept = parts.find(texts) if parts else [None] * len(texts)
     missing = [place for place, vector in enumerate(kept) if vector is None]
     if isinstance(chosen, LightEncoder):
         meant = [_meant(ready, chosen) for ready in fresh]
@@ -61,7 +62,8 @@ def _flush(waiting: list[Ready], chosen: Encoder, parts: Parts) -> Iterator[tupl
     else:
         meant = []
         embedded = chosen.encode_passages([texts[place] for place in missing])
-    parts.keep([texts[place] for place in missing], embedded)
+    if parts:
+        parts.keep([texts[place] for place in missing], embedded)
     rest = iter(embedded)
     vectors = [next(rest) if vector is None else vector for vector in kept]
     following = iter(meant)

@@ -20,6 +20,10 @@ class ModelError(QAError):
     """The encoder cannot be loaded."""
 
 
+class ClusterError(QAError):
+    """The machines that a rebuild was to run on cannot be used, or were lost."""
+
+
 class Unreadable(QAError):
     """One file cannot be read as an article. Never leaves a rebuild: it is listed there with its reason."""
 

@@ -16,8 +16,8 @@ ROOT = Path(__file__).parent.parent
 ORDER = (
     "errors recipe checksums cores dates datelines dating sentences furniture articles passages hub pieces encoder"
     " words cuts reading unrelated generations engine lexical vectors store ranker closeness background switching"
-    " addresses folders milvus milvus_records milvus_store milvus_writer milvus_place places parts embedding index"
-    " build questions reranker retrieval answers contents evaluation page cli"
+    " addresses folders milvus milvus_records milvus_store milvus_writer milvus_place places parts embedding shards"
+    " cluster archive index build questions reranker retrieval answers contents evaluation page cli"
 ).split()
 
 
