@@ -50,6 +50,11 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
         self.uri = f"http://{self._guest}:19530"
 
+    @property
+    def process(self) -> int | None:
+        """The number of the server's process; None while it is stopped."""
+        return self._process.pid if self._process else None
+
     def start(self) -> None:
         """Returns when it answers. Raises TimeoutError or RuntimeError, the end of its log in the message."""
         self._folder.mkdir(parents=True, exist_ok=True)
