@@ -24,10 +24,12 @@ lint: .venv/tools
 nightly: .venv/tools
 	$(PIP) --editable ".[dev,ray]"
 	$(BIN)/python -m bench.crash --kills 1100 --faults 1000 --disks 200
+	$(BIN)/python -m bench.crash --kills 1100 --faults 1000 --disks 0 --segments
 	$(BIN)/python -m bench.damage --flips 20000 --truncations 5000
+	$(BIN)/python -m bench.damage --flips 10000 --truncations 2500 --segments
 	$(BIN)/python -m bench.soak --seconds 600
 	$(BIN)/python -m pytest -m "server or cluster"
-	QA_FUZZ=2000 $(BIN)/python -m pytest -s tests/test_fuzz.py tests/test_build.py
+	QA_FUZZ=2000 $(BIN)/python -m pytest -s tests/test_fuzz.py tests/test_build.py tests/test_segments.py
 
 # The two stamps are older than pyproject.toml exactly when something is still to be installed.
 .venv/installed: pyproject.toml | .venv/bin/python

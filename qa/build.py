@@ -7,7 +7,7 @@ import hashlib
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from qa.articles import Found
 from qa.background import background
 from qa.embedding import Ready, embedded
 from qa.encoder import Encoder, LightEncoder
-from qa.engine import Engine, Known, Place
+from qa.engine import Engine, Known, Place, Shared
 from qa.errors import Unreadable
 from qa.generations import Manifest, Whole
 from qa.parts import Parts
@@ -30,6 +30,7 @@ SHARDS = "shards"  # a folder among what an unfinished build had embedded, see q
 
 _SETTLED = 50_000_000  # nanoseconds: a file touched so shortly before it was looked at may be changed again without a
 # clock showing it, so that its text is compared next time
+_KEPT_FROM = 1_000  # passages: what unrelated questions reach among them is not measured anew when most are shared
 _AHEAD, _AHEAD_BYTES = 128, 16_000_000  # files that are read before their turn comes, at most
 
 
@@ -108,14 +109,22 @@ def _rebuild(folder: Path, where: Place, model: str | None, full: bool, progress
         last = _Before(opened[0], closing.enter_context(opened[1])) if opened else None
         known = last.store.known() if last else {}
         before = last if last and last.whole.manifest.recipe == recipe and not full else None
+        unchanged = [known[one.file] for one in found if _same(known.get(one.file), one)] if before else []
+        shared = making.share(unchanged, sum(one.size for one in found) - sum(old.size for old in unchanged)
+                              ) if unchanged else Shared()
+        left_out = set(shared.files)
+        left = known.keys() - left_out  # what was known of these is written anew or gone
         parts = Parts(making.parts, recipe, 2 * sum(one.size for one in found))
         tokens = chosen.vocabulary if isinstance(chosen, LightEncoder) else 0
         writer = closing.enter_context(making.writer(recipe.dimension, tokens))
-        stream = (embedded(_read(folder, found, refused, before, recipe, chosen, progress), chosen, parts)
-                  if on is None else
-                  _gathered(on, folder, found, refused, before, recipe, making.parts / SHARDS, progress))
+        wanted = [one for one in found if one.file not in left_out]
+        stream = (embedded(_read(folder, wanted, len(found), refused, before, known, recipe, chosen, progress), chosen,
+                           parts) if on is None else
+                  _gathered(on, folder, wanted, len(found), refused, before, known, recipe, making.parts / SHARDS,
+                            progress))
         closing.enter_context(contextlib.closing(stream))
-        fresh = resumed = reused = changed = undated = total = 0
+        fresh = resumed = changed = dated = 0
+        reused, total = shared.passages, len(shared.files)
         for ready, own, again in stream:
             settled = ready.found.touched < scanned - _SETTLED
             writer.add(ready.found if settled else replace(ready.found, touched=0), ready.sha256, ready.article,
@@ -126,26 +135,31 @@ def _rebuild(folder: Path, where: Place, model: str | None, full: bool, progress
             reused += len(ready.passages) - own
             changed += not ready.taken_over
             total += 1
-            undated += ready.article.published is None
-            known.pop(ready.found.file, None)
-        removed = len(known)
+            dated += ready.article.published is not None
+            left.discard(ready.found.file)
+        removed = len(left)
         unreadable = tuple(sorted(refused))
         if before and not before.whole.damaged and not changed and not removed and (
                 unreadable == before.whole.manifest.unreadable
                 and before.whole.manifest.folder == str(folder.resolve())):
             generation = before.number
+            dated = before.store.dated()
         else:
             progress(Progress("writing", len(found), len(found), ""))
             writer.finish()
             generation = making.next_generation()
             with making.read_back() as written:
-                measured = background(written, chosen)
+                if before and shared.passages >= _KEPT_FROM:
+                    measured = before.whole.manifest.background
+                else:
+                    measured = background(written, chosen)
+                dated = written.dated()
             manifest = Manifest(
                 generation, recipe, datetime.now(UTC).isoformat(timespec="seconds"), str(folder.resolve()), total,
                 fresh + reused, unreadable, measured, making.files())
             making.switch(manifest)
         parts.clear()
-    return Report(generation, total, fresh + reused, fresh, reused, removed, total - undated, undated,
+    return Report(generation, total, fresh + reused, fresh, reused, removed, dated, total - dated,
                   tuple(UnreadableFile(file, reason) for file, reason in unreadable),
                   round(time.perf_counter() - began, 3), recipe.model, resumed)
 
@@ -181,39 +195,41 @@ class _Begun:
     unreadable: str     # the reason, if known already
 
 
-def _read(folder: Path, found: list[Found], refused: list[tuple[str, str]], before: _Before | None,
-          recipe: Recipe, chosen: Encoder, progress: Callable[[Progress], None]) -> Generator[Ready, None, None]:
-    """The articles of the folder in order, the next of them being read meanwhile; what cannot be read is added to
-    `refused`."""
-    known = before.store.known() if before else {}
+def _read(folder: Path, wanted: list[Found], total: int, refused: list[tuple[str, str]], before: _Before | None,
+          known: Mapping[str, Known], recipe: Recipe, chosen: Encoder, progress: Callable[[Progress], None]
+          ) -> Generator[Ready, None, None]:
+    """The articles that are wanted in their order, the next of them being read meanwhile; what cannot be read is added
+    to `refused`. The folder has `total` of them: the others are done already. `known` is what is known of them if they
+    may be taken over from `before`."""
+    known = known if before else {}
     ahead: deque[_Begun] = deque()
     size = 0  # bytes of the files ahead
-    following = iter(found)
-    with Reader(sum(one.size for one in found if not _same(known.get(one.file), one)), chosen) as reader:
-        for number, one in enumerate(found):
+    following = iter(wanted)
+    with Reader(sum(one.size for one in wanted if not _same(known.get(one.file), one)), chosen) as reader:
+        for number, one in enumerate(wanted, total - len(wanted)):
             while (not ahead or (reader.several and len(ahead) < _AHEAD and size < _AHEAD_BYTES)) and (
                     next_one := next(following, None)):
                 ahead.append(_begun(folder, next_one, known.get(next_one.file), reader, recipe))
                 size += next_one.size
-            progress(Progress("reading", number, len(found), one.file))
+            progress(Progress("reading", number, total, one.file))
             size -= one.size
             try:
                 yield _ready(ahead.popleft(), before, reader)
             except Unreadable as error:
                 refused.append((one.file, str(error)))
-    progress(Progress("reading", len(found), len(found), ""))
+    progress(Progress("reading", total, total, ""))
 
 
-def _gathered(on: str, folder: Path, found: list[Found], refused: list[tuple[str, str]], before: _Before | None,
-              recipe: Recipe, shards: Path, progress: Callable[[Progress], None]
-              ) -> Generator[tuple[Ready, int, int], None, None]:
+def _gathered(on: str, folder: Path, wanted: list[Found], total: int, refused: list[tuple[str, str]],
+              before: _Before | None, known: Mapping[str, Known], recipe: Recipe, shards: Path,
+              progress: Callable[[Progress], None]) -> Generator[tuple[Ready, int, int], None, None]:
     """The same as `embedded` of `_read`, read and embedded by Ray."""
-    known = before.store.known() if before else {}
-    wanted = [one for one in found if not _same(known.get(one.file), one)]
-    with contextlib.closing(gathered(on_ray(on), folder, wanted, {file: one.sha256 for file, one in known.items()},
+    known = known if before else {}
+    fresh = [one for one in wanted if not _same(known.get(one.file), one)]
+    with contextlib.closing(gathered(on_ray(on), folder, fresh, {file: one.sha256 for file, one in known.items()},
                                      recipe, shards)) as made:
-        for number, one in enumerate(found):
-            progress(Progress("reading", number, len(found), one.file))
+        for number, one in enumerate(wanted, total - len(wanted)):
+            progress(Progress("reading", number, total, one.file))
             old = known.get(one.file)
             ready, resumed = (None, False) if _same(old, one) else next(made)
             if isinstance(ready, Unreadable):
@@ -225,7 +241,7 @@ def _gathered(on: str, folder: Path, found: list[Found], refused: list[tuple[str
             else:
                 count = len(ready.passages)
                 yield replace(ready, found=one), 0 if resumed else count, count if resumed else 0
-    progress(Progress("reading", len(found), len(found), ""))
+    progress(Progress("reading", total, total, ""))
 
 
 def _same(old: Known | None, one: Found) -> bool:

@@ -95,7 +95,7 @@ class Writer:
                        for name, (kind, _) in _FILES.items()}
         self._files: dict[str, IO[bytes]] = {name: (folder / name).open("wb") for name in _FILES}
         self._at = np.zeros((1, 4), np.int64)
-        self._renumbered = np.zeros(0, np.int64)
+        self._renumbered: dict[Cuts, Numbers] = {}
         self._append("passages", self._at)
 
     def add(self, cuts: Sequence[Cut], units: Units | None) -> None:
@@ -121,13 +121,14 @@ class Writer:
 
     def take_over(self, before: Cuts, rows: Rows) -> None:
         """Adds passages as another index holds them, which was made with the same model."""
-        if not len(self._renumbered):
-            self._renumbered = np.full(len(before.vocabulary), -1)
+        renumbered = self._renumbered.get(before)
+        if renumbered is None:
+            renumbered = self._renumbered[before] = np.full(len(before.vocabulary), -1)
         taken = before.of(rows)
-        fresh = taken.all_words[self._renumbered[taken.all_words] < 0]
+        fresh = taken.all_words[renumbered[taken.all_words] < 0]
         for old in dict.fromkeys(fresh.tolist()):
-            self._renumbered[old] = self.vocabulary.setdefault(before.vocabulary[old], len(self.vocabulary))
-        self._append("words", self._renumbered[taken.all_words])
+            renumbered[old] = self.vocabulary.setdefault(before.vocabulary[old], len(self.vocabulary))
+        self._append("words", renumbered[taken.all_words])
         for name, values in (("lengths", taken.lengths), ("tokens", taken.tokens), ("firsts", taken.firsts),
                              ("totals", taken.totals)):
             self._append(name, values)
@@ -225,19 +226,34 @@ class Cuts:
 
     def of(self, rows: Rows) -> Sentences:
         """The sentences of these passages, in the order asked for."""
-        begin, end = self._arrays["passages"][rows], self._arrays["passages"][np.asarray(rows, np.int64) + 1]
+        rows = np.asarray(rows, np.int64)
+        return gathered([self], np.zeros(len(rows), np.int64), rows, [None])
 
-        def joined(name: str, column: int) -> NDArray[Any]:
-            array = self._arrays[name]
-            pieces = [array[a:b] for a, b in zip(begin[:, column].tolist(), end[:, column].tolist(), strict=True)]
-            return np.concatenate(pieces) if pieces else array[:0]
 
-        counts = joined("sentences", 0).astype(np.int64)
-        bounds = np.concatenate([[0], np.cumsum(end[:, 0] - begin[:, 0])])
-        spoken = np.concatenate([[0], np.cumsum(counts[:, 2])])[bounds]
-        return Sentences(bounds, counts, (end - begin)[:, 1] - np.diff(spoken), joined("words", 1).astype(np.int64),
-                         joined("totals", 0).astype(np.float32), joined("lengths", 2).astype(np.float32),
-                         joined("tokens", 3).astype(np.int64), joined("firsts", 3).astype(np.uint8))
+def gathered(cuts: Sequence[Cuts], places: Rows, rows: Rows, numbers: Sequence[Numbers | None]) -> Sentences:
+    """The sentences of passages that lie in several places, in the order asked for: passage i is row rows[i] of
+    cuts[places[i]]. `numbers` says for each place how its words are numbered instead, None: as they are there."""
+    begin, end = np.zeros((len(rows), 4), np.int64), np.zeros((len(rows), 4), np.int64)
+    for place in np.unique(places).tolist():
+        mine = places == place
+        bounds = cuts[place]._arrays["passages"]
+        begin[mine], end[mine] = bounds[rows[mine]], bounds[rows[mine] + 1]
+
+    def joined(name: str, column: int) -> NDArray[Any]:
+        arrays = [each._arrays[name] for each in cuts]
+        pieces = [arrays[place][a:b] for place, a, b in zip(
+            places.tolist(), begin[:, column].tolist(), end[:, column].tolist(), strict=True)]
+        if name == "words":
+            pieces = [piece if (own := numbers[place]) is None else own[piece]
+                      for place, piece in zip(places.tolist(), pieces, strict=True)]
+        return np.concatenate(pieces) if pieces else arrays[0][:0]
+
+    counts = joined("sentences", 0).astype(np.int64)
+    bounds = np.concatenate([[0], np.cumsum(end[:, 0] - begin[:, 0])])
+    spoken = np.concatenate([[0], np.cumsum(counts[:, 2])])[bounds]
+    return Sentences(bounds, counts, (end - begin)[:, 1] - np.diff(spoken), joined("words", 1).astype(np.int64),
+                     joined("totals", 0).astype(np.float32), joined("lengths", 2).astype(np.float32),
+                     joined("tokens", 3).astype(np.int64), joined("firsts", 3).astype(np.uint8))
 
 
 class _Documents(Sequence[NDArray[np.int64]]):

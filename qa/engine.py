@@ -165,6 +165,14 @@ class Writer(AbstractContextManager["Writer"], Protocol):
         """Writes what is still in memory. The generation is complete afterwards but for its manifest."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What a new generation shares with the one before."""
+
+    files: Sequence[str] = ()
+    passages: int = 0
+
+
 class Making(Protocol):
     """A generation in the making, which nobody sees."""
 
@@ -173,8 +181,14 @@ class Making(Protocol):
     def last(self) -> tuple[Whole, Engine] | None:
         """The generation before this, opened; None where none is whole."""
 
+    def share(self, unchanged: Sequence[Known], fresh: int) -> Shared:
+        """What it shares with the generation before: some of these articles, which are all that look as they did, in
+        the order of their files. `fresh` are the bytes of all other files. Before `writer`, which does not write what
+        is shared."""
+
     def writer(self, dimension: int, tokens: int) -> Writer:
-        """Writes it, from nothing. `tokens`: how many the model knows; 0 for one whose tokens are not kept."""
+        """Writes it, from nothing but what is shared. `tokens`: how many the model knows; 0 for one whose tokens are
+        not kept."""
 
     def read_back(self) -> AbstractContextManager[Engine]:
         """What was written, opened. Raises IndexProblem, inside too, when it is not there."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from qa import generations, switching
-from qa.engine import Engine, Writer
+from qa.engine import Engine, Known, Shared, Writer
 from qa.errors import IndexDamaged, IndexProblem, UsageError
 from qa.generations import Manifest, Whole
+from qa.segments import Segments, SegmentWriter, Share, opened
 from qa.store import VECTORS, Store, writing
 from qa.store import Writer as FileWriter
-from qa.vectors import EXACT, Search
 
 
 class Folder:
@@ -49,8 +49,8 @@ class Folder:
             yield _Making(self._where, aside)
 
 
-def _store(found: Whole) -> Store:
-    return Store(found.folder, Search(**found.manifest.files[VECTORS]["search"]))
+def _store(found: Whole) -> Store | Segments:
+    return opened(found.folder, found.manifest.files)
 
 
 class _Making:
@@ -61,7 +61,9 @@ class _Making:
         self._where = where
         self._aside = aside
         self._before: int | None = None
-        self._writer: FileWriter | None = None
+        self._last: tuple[Whole, Store | Segments] | None = None
+        self._share: Share | None = None
+        self._writer: FileWriter | SegmentWriter | None = None
 
     def last(self) -> tuple[Whole, Engine] | None:
         try:
@@ -73,10 +75,21 @@ class _Making:
         if not found.damaged:  # a killed build may have completed a generation and not switched to it
             switching.finish_switch(self._where, found)
             switching.keep_only(self._where, (self._before, switching.generation_before(self._where, self._before)))
+        self._last = found, store
         return found, store
 
+    def share(self, unchanged: Sequence[Known], fresh: int) -> Shared:
+        assert self._last is not None
+        found, store = self._last
+        share = Share(found.folder, found.manifest.files, store, unchanged, fresh)
+        self._share = share if share.count else None
+        return Shared(share.files, share.living)
+
     def writer(self, dimension: int, tokens: int) -> Writer:
-        self._writer = FileWriter(self._aside, dimension, tokens)
+        if self._share is None:
+            self._writer = FileWriter(self._aside, dimension, tokens)
+        else:
+            self._writer = SegmentWriter(self._aside, f"{self.next_generation():012}", dimension, tokens, self._share)
         return self._writer
 
     @contextlib.contextmanager
@@ -84,7 +97,8 @@ class _Making:
         """A disk may have lost what was written without a word."""
         with writing(self._aside):
             try:
-                with Store(self._aside, self._search()) as store:
+                with opened(self._aside, self._about({path.relative_to(self._aside).as_posix(): {}
+                                                      for path in self._aside.rglob("*")})) as store:
                     yield store
             except IndexDamaged as error:
                 raise OSError(str(error.__cause__ or error)) from error
@@ -93,12 +107,20 @@ class _Making:
         return switching.next_generation(self._where)
 
     def files(self) -> dict[str, dict[str, Any]]:
-        files = switching.checksums(self._aside)
-        files[VECTORS]["search"] = self._search().to_dict()
-        return files
+        return self._about(switching.checksums(self._aside, self._share.names if self._share else ()))
 
-    def _search(self) -> Search:
-        return self._writer.search if self._writer else EXACT
+    def _about(self, files: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """These files with how the vectors among them are searched, and what is known of those that are shared."""
+        writer = self._writer
+        assert writer is not None
+        if isinstance(writer, SegmentWriter):
+            if not writer.empty:
+                files[f"{writer.folder.relative_to(self._aside).as_posix()}/{VECTORS}"]["search"] = (
+                    writer.search.to_dict())
+            files.update(self._share.names if self._share else {})
+        else:
+            files[VECTORS]["search"] = writer.search.to_dict()
+        return dict(sorted(files.items()))
 
     def switch(self, manifest: Manifest) -> None:
         switching.switch(self._where, self._aside, manifest)

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from math import log1p
@@ -21,13 +21,17 @@ from qa.words import BEGINNINGS, terms
 K1, B = 1.2, 0.75       # anything from 0.6 to 1.5, and from 0.6 to 0.9, is as good: bench/lexical.md
 TERMS_A_QUESTION = 128  # the rarest are kept: a pasted article is a slow question and no better one
 
+AT_ONCE = 25_000  # texts that bm25s weighs at once, some 130 MB
+_BLOCK = 2_000_000  # entries of lists put together at once, some 60 MB
 _WORTH_STOPPING = 20_000  # entries of lists yet to be read: fewer are read faster than the best so far are found
 
 _COUNT = "count.json"   # of texts; the other files are missing where no text has a word
-_TERMS = "terms.sqlite"  # the number of each term: a question looks up a few, so none need be in memory
+_TERMS = "terms.sqlite"  # the number of each term, and of the word that it is itself, if any: a question looks up a
+# few, so none need be in memory
 # bm25s' matrix of weights by term, in compressed columns: of term n the texts rows[lists[n] : lists[n + 1]], ascending,
 # and what each gets for it. Mapped, never read whole.
 _WEIGHTS, _ROWS, _LISTS = "weights.npy", "rows.npy", "lists.npy"
+_LENGTHS = "lengths.npy"  # of each text, how many terms it holds
 _TERMS_OF = "terms_of.npy"  # of each word of the vocabulary the numbers of its terms, filled up with _NONE
 
 _NONE = -1
@@ -40,44 +44,152 @@ Scores = NDArray[np.float32]
 class _TermNumbers(Sequence[list[int]]):
     """The term numbers of each text, made anew whenever they are asked for: all of them would fill the memory."""
 
-    def __init__(self, texts: Sequence[NDArray[np.int64]], terms_of: NDArray[np.int32]) -> None:
+    def __init__(self, texts: Sequence[NDArray[np.int64]], terms_of: NDArray[np.int32], places: range) -> None:
         self._texts = texts
         self._terms_of = terms_of
+        self._places = places
 
     def __len__(self) -> int:
-        return len(self._texts)
+        return len(self._places)
 
     def __getitem__(self, place: Any) -> Any:
-        numbers = self._terms_of[self._texts[place]]
+        numbers = self._terms_of[self._texts[self._places[place]]]
         return numbers[numbers >= 0].tolist()
 
 
 def build(folder: Path, texts: Sequence[NDArray[np.int64]], vocabulary: Iterable[str]) -> None:
     """Writes the word index of `texts` into `folder`, which is made if missing; text i becomes row i. Each text is
-    the numbers of its words in `vocabulary`, repeated as it repeats them."""
-    import bm25s
+    the numbers of its words in `vocabulary`, repeated as it repeats them.
 
+    bm25s weighs AT_ONCE texts at a time, so that its memory does not grow with them; what it says of each lot is then
+    put together and weighed among all of them, see `reweighed`.
+    """
     numbers: dict[str, int] = {}
     terms_of = np.array([[numbers.setdefault(term, len(numbers)) for term in own] + [_NONE] * (_MOST_TERMS - len(own))
                          for own in map(terms, vocabulary)], np.int32).reshape(-1, _MOST_TERMS)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _COUNT).write_text(json.dumps(len(texts)), "utf-8")
     if numbers:
-        index = bm25s.BM25(method="lucene", k1=K1, b=B)
-        found = index.build_index_from_ids(list(numbers.values()), _TermNumbers(texts, terms_of), show_progress=False)
-        np.save(folder / _WEIGHTS, np.asarray(found["data"], np.float32) * np.float32(K1 + 1))
-        np.save(folder / _ROWS, np.asarray(found["indices"], np.int32))
-        np.save(folder / _LISTS, np.asarray(found["indptr"], np.int64))
+        _write_weights(folder, texts, terms_of, len(numbers))
         np.save(folder / _TERMS_OF, terms_of)
+        words = np.full(len(numbers), _NONE)
+        words[terms_of[:, 0]] = np.arange(len(terms_of))  # the first of a word's terms is the word itself
         database = sqlite3.connect(folder / _TERMS)
         try:
             database.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
-                                   " CREATE TABLE terms (term TEXT PRIMARY KEY, number INTEGER NOT NULL)"
-                                   " WITHOUT ROWID;")
-            database.executemany("INSERT INTO terms VALUES (?, ?)", sorted(numbers.items()))
+                                   " CREATE TABLE terms (term TEXT PRIMARY KEY, number INTEGER NOT NULL,"
+                                   " word INTEGER NOT NULL) WITHOUT ROWID;")
+            database.executemany("INSERT INTO terms VALUES (?, ?, ?)",
+                                 ((term, number, int(words[number])) for term, number in sorted(numbers.items())))
             database.commit()
         finally:
             database.close()
+
+
+def _write_weights(folder: Path, texts: Sequence[NDArray[np.int64]], terms_of: NDArray[np.int32], count: int) -> None:
+    sizes = (terms_of >= 0).sum(axis=1)
+    lengths = np.fromiter((sizes[text].sum() for text in texts), np.int32, len(texts))
+    np.save(folder / _LENGTHS, lengths)
+    lots: list[_Lot] = []
+    for begin in range(0, len(texts), AT_ONCE):
+        places = range(begin, min(begin + AT_ONCE, len(texts)))
+        if lengths[begin : places.stop].any():
+            lot = _Lot(begin, len(places), folder, "" if len(places) == len(texts) else f"{begin}-")
+            _weigh(lot, _TermNumbers(texts, terms_of, places), count)
+            lots.append(lot)
+    if len(texts) > AT_ONCE:
+        _put_together(folder, lots, lengths)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lot:
+    """What bm25s says of some successive texts."""
+
+    first: int      # the row of the first
+    count: int      # texts
+    folder: Path    # of its files
+    prefix: str     # of their names
+
+    def path(self, name: str) -> Path:
+        return self.folder / f"{self.prefix}{name}"
+
+
+def _weigh(lot: _Lot, numbers: _TermNumbers, terms: int) -> None:
+    import bm25s
+
+    index = bm25s.BM25(method="lucene", k1=K1, b=B)
+    found = index.build_index_from_ids(list(range(terms)), numbers, show_progress=False)
+    np.save(lot.path(_WEIGHTS), np.asarray(found["data"], np.float32) * np.float32(K1 + 1))
+    np.save(lot.path(_ROWS), np.asarray(found["indices"], np.int32))
+    np.save(lot.path(_LISTS), np.asarray(found["indptr"], np.int64))
+
+
+def _put_together(folder: Path, lots: Sequence[_Lot], lengths: NDArray[np.int32]) -> None:
+    """One list of each term out of those of all lots, a block of terms at a time."""
+    every = [np.load(lot.path(_LISTS)) for lot in lots]
+    lists = np.sum(every, axis=0)
+    np.save(folder / _LISTS, lists)
+    rarity = log_rarity(len(lengths), np.diff(lists))
+    own = [log_rarity(lot.count, np.diff(each)) for lot, each in zip(lots, every, strict=True)]
+    average = float(lengths.mean())
+    with (folder / _WEIGHTS).open("wb") as weights, (folder / _ROWS).open("wb") as rows:
+        for file, form in ((weights, "<f4"), (rows, "<i4")):
+            np.lib.format.write_array_header_1_0(file, {"descr": form, "fortran_order": False,
+                                                        "shape": (int(lists[-1]),)})
+        first = 0
+        while first < len(lists) - 1:
+            last = max(first + 1, int(np.searchsorted(lists, lists[first] + _BLOCK, "right")) - 1)
+            block_rows = np.zeros(lists[last] - lists[first], np.int32)
+            block_weights = np.zeros(len(block_rows), np.float32)
+            at = lists[first:last] - lists[first]
+            for lot, each, before in zip(lots, every, own, strict=True):
+                begin, end = int(each[first]), int(each[last])
+                counts = np.diff(each[first : last + 1])
+                target = np.repeat(at - each[first:last] + begin, counts) + np.arange(end - begin)
+                mine = lengths[lot.first : lot.first + lot.count]
+                held = _part(lot.path(_ROWS), begin, end, "<i4")
+                block_rows[target] = held + lot.first
+                block_weights[target] = reweighed(
+                    _part(lot.path(_WEIGHTS), begin, end, "<f4"), mine[held],
+                    (np.repeat(before[first:last], counts), float(mine.mean())),
+                    (np.repeat(rarity[first:last], counts), average))
+                at += counts
+            weights.write(block_weights.tobytes())
+            rows.write(block_rows.tobytes())
+            first = last
+    for lot in lots:
+        for name in (_WEIGHTS, _ROWS, _LISTS):
+            lot.path(name).unlink()
+
+
+def _part(path: Path, begin: int, end: int, kind: str) -> NDArray[Any]:
+    """Some of the numbers of a file, read and not mapped: mapped pages stay with the process."""
+    with path.open("rb") as file:
+        np.lib.format.read_magic(file)
+        np.lib.format.read_array_header_1_0(file)
+        file.seek(begin * np.dtype(kind).itemsize, 1)
+        return np.fromfile(file, kind, end - begin)
+
+
+def log_rarity(count: int, frequency: Any) -> Any:
+    """The weight of terms of which so many of `count` texts hold each: ln(1 + (N - n + 0.5) / (n + 0.5))."""
+    return np.log1p((count - frequency + 0.5) / (frequency + 0.5))
+
+
+def reweighed(weights: Scores, lengths: NDArray[np.int32], before: tuple[Any, float], after: tuple[Any, float]
+              ) -> Scores:
+    """What BM25 gives for the same texts among others, (len(weights),).
+
+    `lengths` are those of the texts, `before` and `after` the rarity of the term and the average length of all texts,
+    among which the weights were made and among which they are to hold. How often a text holds the term is read back
+    from its weight and is a whole number again, so that equal texts get equal weights, wherever they were weighed.
+    """
+    often = np.rint(_damping(lengths, before[1]) / (before[0] * (K1 + 1) / weights - 1))
+    return np.asarray(after[0] * (K1 + 1) * often / (often + _damping(lengths, after[1])), np.float32)
+
+
+def _damping(lengths: NDArray[np.int32], average: float) -> Any:
+    return K1 * (1 - B) + K1 * B / average * lengths
 
 
 def unchanging(database: Path, owner: object) -> sqlite3.Connection:
@@ -92,13 +204,47 @@ def unchanging(database: Path, owner: object) -> sqlite3.Connection:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
     """The terms of a question: rarest first, then those of no text."""
 
     words: tuple[str, ...]
-    terms: list[str]
-    numbers: list[int]      # _NONE for one of no text
-    rarity: list[float]
+    terms: tuple[str, ...]
+    rarity: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """What the terms of a question weigh in one word index, the rarest first."""
+
+    numbers: tuple[int, ...]    # of those terms that some text of the index holds
+    rarity: tuple[float, ...]   # of each
+    average: float | None       # length of all texts that count; None: the stored weights hold as they are
+
+
+def asked_for(words: tuple[str, ...], frequencies: Callable[[Sequence[str]], dict[str, int]], count: int) -> Asked:
+    """The terms of a question by their rarity, as many as count. `frequencies` says how many of the `count` texts hold
+    each term, without those that none holds."""
+    every = list(dict.fromkeys(chain.from_iterable(map(terms, words))))
+    found = frequencies(every)
+    known = sorted((found[term], place) for place, term in enumerate(every) if term in found)
+    kept = [*known, *((0, place) for place, term in enumerate(every) if term not in found)][:TERMS_A_QUESTION]
+    return Asked(words, tuple(every[place] for _, place in kept), tuple(
+        log1p((count - frequency + 0.5) / (frequency + 0.5)) for frequency, _ in kept))
+
+
+class Questions:
+    """The terms of the last question of each thread, since searching, weighing and marking each ask for them."""
+
+    def __init__(self) -> None:
+        self._last = threading.local()
+
+    def of(self, words: Iterable[str], look_up: Callable[[tuple[str, ...]], Asked]) -> Asked:
+        """The terms of these words; `look_up` finds them."""
+        key = tuple(dict.fromkeys(words))
+        last: Asked | None = getattr(self._last, "asked", None)
+        if last is None or last.words != key:
+            last = self._last.asked = look_up(key)
+        return last
 
 
 class Lexical:
@@ -113,119 +259,167 @@ class Lexical:
     def __init__(self, folder: Path) -> None:
         """Raises OSError or ValueError when the files are missing or cannot be read."""
         self.count = int(json.loads((folder / _COUNT).read_text("utf-8")))
+        self._questions = Questions()
         self._last = threading.local()
         self._terms: sqlite3.Connection | None = None
+        self._terms_of = np.zeros((0, _MOST_TERMS), np.int32)
+        self.lengths = np.zeros(self.count, np.int32)  # of each text, how many terms it holds
         if (folder / _TERMS).exists():
             self._terms = unchanging(folder / _TERMS, self)
-            self._weights, self._rows, self._lists, self._terms_of = (
-                np.load(folder / name, mmap_mode="r") for name in (_WEIGHTS, _ROWS, _LISTS, _TERMS_OF))
+            self._weights, self._rows, self._lists, self._terms_of, self.lengths = (
+                np.load(folder / name, mmap_mode="r").view(np.ndarray)  # slices of a memmap are slower
+                for name in (_WEIGHTS, _ROWS, _LISTS, _TERMS_OF, _LENGTHS))
+        self._average = float(self.lengths.mean()) if self.count else 0.0
 
     def close(self) -> None:
         """Lets go of the files; nothing can be asked afterwards."""
         if self._terms is not None:
             self._terms.close()
 
-    def _numbers(self, terms: Sequence[str]) -> dict[str, int]:
+    @property
+    def vocabulary(self) -> int:
+        """How many words it knows."""
+        return len(self._terms_of)
+
+    def numbers(self, asked: Sequence[str]) -> dict[str, int]:
         """The number of each term that some text holds."""
+        return self._found("number", asked)
+
+    def words(self, asked: Sequence[str]) -> dict[str, int]:
+        """The number of each word that some text holds, as the vocabulary numbers them."""
+        return {word: number for word, number in self._found("word", asked).items() if number != _NONE}
+
+    def _found(self, column: str, asked: Sequence[str]) -> dict[str, int]:
         found: dict[str, int] = {}
         if self._terms is None:
             return found
-        for begin in range(0, len(terms), 500):
-            part = terms[begin : begin + 500]
+        for begin in range(0, len(asked), 500):
+            part = asked[begin : begin + 500]
             found.update(self._terms.execute(
-                f"SELECT term, number FROM terms WHERE term IN ({','.join('?' * len(part))})", part))
+                f"SELECT term, {column} FROM terms WHERE term IN ({','.join('?' * len(part))})", part))
         return found
 
-    def _asked(self, words: Iterable[str]) -> _Asked:
-        """The question's terms; the last one's are kept for the thread, since searching, weighing and marking each
-        ask for them."""
-        key = tuple(dict.fromkeys(words))
-        last: _Asked | None = getattr(self._last, "asked", None)
-        if last is None or last.words != key:
-            last = self._last.asked = self._looked_up(key)
-        return last
+    def _asked(self, words: tuple[str, ...]) -> Asked:
+        return asked_for(words, lambda every: {
+            term: self.frequency(number) for term, number in self.numbers(every).items()}, self.count)
 
-    def _looked_up(self, words: tuple[str, ...]) -> _Asked:
-        asked = list(dict.fromkeys(chain.from_iterable(map(terms, words))))
-        numbers = self._numbers(asked)
-        known = [(self._frequency(numbers[term]), place) for place, term in enumerate(asked) if term in numbers]
-        unknown = [(0, place) for place, term in enumerate(asked) if term not in numbers]
-        kept = [*sorted(known), *unknown][:TERMS_A_QUESTION]
-        return _Asked(words, [asked[place] for _, place in kept],
-                      [numbers.get(asked[place], _NONE) for _, place in kept],
-                      [self._rarity(frequency) for frequency, _ in kept])
+    def weighing(self, asked: Asked, average: float | None) -> Weighing:
+        """What a question's terms weigh here; `average` as in `Weighing`."""
+        numbers = self._numbers_of(asked)
+        known = [(numbers[term], rarity) for term, rarity in zip(asked.terms, asked.rarity, strict=True)
+                 if term in numbers]
+        return Weighing(tuple(number for number, _ in known), tuple(rarity for _, rarity in known), average)
 
-    def _frequency(self, number: int) -> int:
+    def _numbers_of(self, asked: Asked) -> dict[str, int]:
+        """The numbers of its terms, looked up once for the thread's last question."""
+        last: tuple[Asked, dict[str, int]] | None = getattr(self._last, "numbers", None)
+        if last is None or last[0] is not asked:
+            last = self._last.numbers = asked, self.numbers(asked.terms)
+        return last[1]
+
+    def frequency(self, number: int) -> int:
+        """How many texts hold a term."""
         return int(self._lists[number + 1] - self._lists[number])
-
-    def _rarity(self, frequency: int) -> float:
-        return log1p((self.count - frequency + 0.5) / (frequency + 0.5))
 
     def rarity(self, words: Iterable[str]) -> dict[str, float]:
         """The weight of each term of the words: the fewer texts hold it the greater, greatest for one that none
         holds."""
-        asked = self._asked(words)
+        asked = self._questions.of(words, self._asked)
         return dict(zip(asked.terms, asked.rarity, strict=True))
 
     def held(self, words: Iterable[str], numbers: NDArray[np.int64], texts: NDArray[np.int64], count: int) -> Scores:
         """The summed rarity of those terms of the question that each of `count` texts holds, (count,). `numbers`
         are the texts' words, as the vocabulary numbers them, and `texts` the text that each stands in."""
-        asked = self._asked(words)
-        if self._terms is None or not len(numbers):
-            return np.zeros(count, np.float32)
-        places = np.zeros(len(self._lists), np.uint8)  # one more than terms, so that _NONE finds nothing
-        for place, number in enumerate(asked.numbers):
-            if number != _NONE:
-                places[number] = place + 1
-        found = places[self._terms_of[numbers]]
-        word, column = np.nonzero(found)
-        each = np.unique(texts[word] * (TERMS_A_QUESTION + 1) + found[word, column])  # a text's word may repeat
-        text, term = np.divmod(each, TERMS_A_QUESTION + 1)
-        return np.bincount(text, np.array([0.0, *asked.rarity])[term], count).astype(np.float32)
+        asked = self._questions.of(words, self._asked)
+        return summed(asked, self.places(asked, numbers), texts, count)
+
+    def places(self, asked: Asked, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Which of the question's terms each of these words stands for, one more than its place or 0, (words, terms of
+        a word)."""
+        places = np.zeros(len(self._lists) if self._terms else 1, np.uint8)  # one more, so that _NONE finds nothing
+        found = self._numbers_of(asked)
+        for place, term in enumerate(asked.terms):
+            if term in found:
+                places[found[term]] = place + 1
+        return np.asarray(places[self._terms_of[numbers]])
+
+    def frequencies_among(self, numbers: NDArray[np.int64], texts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The terms of some texts and how many of these texts hold each, (terms, 2), by the terms' numbers.
+        `numbers` are the texts' words and `texts` the text that each stands in."""
+        found = self._terms_of[numbers]
+        word, column = np.nonzero(found >= 0)
+        each = np.unique(found[word, column] + texts[word] * max(1, len(self._lists)))  # a text's word may repeat
+        return np.stack(np.unique(each % len(self._lists), return_counts=True), axis=1).astype(np.int64)
 
     def search(self, words: Sequence[str], k: int, rows: Rows | None = None) -> tuple[Rows, Scores]:
         """The k best rows that hold a word of the question, best first and equal ones by row, with their scores;
-        of `rows` alone if given, which are ascending.
+        of `rows` alone if given, which are ascending."""
+        return self.best(self.weighing(self._questions.of(words, self._asked), None), k, rows)
+
+    def best(self, weighing: Weighing, k: int, rows: Rows | None = None) -> tuple[Rows, Scores]:
+        """The same for a question that is weighed already.
 
         Terms are taken from the rarest on. Once k texts have more than all terms to come could give, only those that
         may still be among the best are looked up in the remaining lists (MaxScore: Turtle & Flood 1995).
         """
         if k <= 0 or self._terms is None:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
-        asked = [number for number in self._asked(words).numbers if number != _NONE]
-        lengths = [self._frequency(number) for number in asked]
-        most = [self._rarity(length) * (K1 + 1) for length in lengths]  # what a text full of the term would get
+        lengths = [self.frequency(number) for number in weighing.numbers]
+        most = [rarity * (K1 + 1) for rarity in weighing.rarity]  # what a text full of the term would get
         scores = np.zeros(self.count, np.float32)
-        for place, number in enumerate(asked):
+        for place, number in enumerate(weighing.numbers):
             own = slice(self._lists[number], self._lists[number + 1])
-            scores[self._rows[own]] += self._weights[own]  # a text stands once in a list
+            held = self._rows[own]
+            scores[held] += self._weights_of(weighing, place, own, held)  # a text stands once in a list
             rest = sum(most[place + 1 :])
             if sum(lengths[place + 1 :]) > _WORTH_STOPPING and sum(most[: place + 1]) > rest:
                 found = _above_zero(scores, rows)
                 if len(found) >= k and (least := _least(scores[found], k)) > rest:
                     found = found[scores[found] + np.float32(rest) >= least]
-                    return _best(found, self._added(scores[found], asked[place + 1 :], found), k)
+                    return best(found, self._added(scores[found], weighing, place + 1, found), k)
         found = _above_zero(scores, rows)
-        return _best(found, scores[found], k)
+        return best(found, scores[found], k)
 
     def scores(self, words: Sequence[str], rows: Rows) -> Scores:
         """The score of each of `rows`, 0 where no word of the question stands."""
-        asked = [number for number in self._asked(words).numbers if number != _NONE]
-        return self._added(np.zeros(len(rows), np.float32), asked, np.asarray(rows, np.int64))
+        return self.scores_of(self.weighing(self._questions.of(words, self._asked), None), np.asarray(rows, np.int64))
 
-    def _added(self, scores: Scores, numbers: Iterable[int], rows: Rows) -> Scores:
-        """`scores` of these rows and what each of these terms gives them."""
+    def scores_of(self, weighing: Weighing, rows: Rows) -> Scores:
+        """The same for a question that is weighed already."""
+        return self._added(np.zeros(len(rows), np.float32), weighing, 0, rows)
+
+    def _added(self, scores: Scores, weighing: Weighing, first: int, rows: Rows) -> Scores:
+        """`scores` of these rows and what each term from the first on gives them."""
         wanted = rows.astype(np.int32)  # of the lists' own type: they would be copied whole to compare them
-        for number in numbers:
-            own = slice(self._lists[number], self._lists[number + 1])
-            listed = self._rows[own]
+        for place in range(first, len(weighing.numbers)):
+            number = weighing.numbers[place]
+            begin, end = int(self._lists[number]), int(self._lists[number + 1])
+            listed = self._rows[begin:end]
             places = np.minimum(np.searchsorted(listed, wanted), len(listed) - 1)
-            scores += np.where(listed[places] == wanted, self._weights[own][places], np.float32(0))
+            meant = np.flatnonzero(listed[places] == wanted)
+            scores[meant] += self._weights_of(weighing, place, begin + places[meant], wanted[meant])
         return scores
+
+    def _weights_of(self, weighing: Weighing, place: int, own: Any, held: NDArray[np.int32]) -> Scores:
+        """What a term gives these texts that hold it; `own` is where their weights stand."""
+        weights: Scores = self._weights[own]
+        if weighing.average is None:
+            return weights
+        before = float(log_rarity(self.count, self.frequency(weighing.numbers[place])))
+        return reweighed(weights, self.lengths[held], (before, self._average), (weighing.rarity[place],
+                                                                                 weighing.average))
+
+
+def summed(asked: Asked, places: NDArray[np.uint8], texts: NDArray[np.int64], count: int) -> Scores:
+    """The rarity of the terms that each text holds, each counted once, (count,). `places` is what `Lexical.places`
+    gives for the texts' words, `texts` the text that each stands in."""
+    stands = np.zeros((count, 1 + len(asked.terms)), bool)  # a text's word may repeat
+    stands[texts[:, None], places] = True
+    return np.asarray(stands @ np.array([0.0, *asked.rarity]), np.float32)
 
 
 def _above_zero(scores: Scores, allowed: Rows | None) -> Rows:
-    return np.flatnonzero(scores) if allowed is None else allowed[scores[allowed] > 0]
+    return np.flatnonzero(scores > 0) if allowed is None else allowed[scores[allowed] > 0]
 
 
 def _least(scores: Scores, k: int) -> float:
@@ -233,8 +427,8 @@ def _least(scores: Scores, k: int) -> float:
     return float(np.partition(scores, len(scores) - k)[len(scores) - k])
 
 
-def _best(rows: Rows, scores: Scores, k: int) -> tuple[Rows, Scores]:
-    """The k best, best first and equal ones by row."""
+def best(rows: Rows, scores: Scores, k: int) -> tuple[Rows, Scores]:
+    """The k best of these rows, best first and equal ones by row."""
     if len(rows) > k:
         kept = scores >= _least(scores, k)
         rows, scores = rows[kept], scores[kept]

@@ -1,13 +1,16 @@
-"""The files of one generation: passages, vectors and words, written once and only read afterwards."""
+"""The files of one segment, mostly a whole generation: passages, vectors and words, written once and only read
+afterwards."""
 
 from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import starmap
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +22,7 @@ from qa.dates import Dated, Section, bounds
 from qa.encoder import Units, Vectors
 from qa.engine import EVERYWHERE, Known, Rows, Scores, Sliced, Within
 from qa.errors import IndexDamaged, IndexProblem
+from qa.joint import JointCuts
 from qa.lexical import Lexical, unchanging
 from qa.lexical import build as build_lexical
 from qa.passages import Passage
@@ -37,7 +41,7 @@ _ARTICLE, _FIRST, _LAST = range(3)  # its columns: the number of the article, an
 _SELECTED = 4   # selections of rows that are kept: a large one takes 8 bytes a passage
 _SCHEMA = """
 CREATE TABLE articles (
-    number INTEGER PRIMARY KEY, file TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, modified INTEGER NOT NULL,
+    number INTEGER PRIMARY KEY, file TEXT NOT NULL, size INTEGER NOT NULL, modified INTEGER NOT NULL,
     touched INTEGER NOT NULL, sha256 TEXT NOT NULL, title TEXT, language TEXT NOT NULL, text TEXT NOT NULL);
 CREATE TABLE sections (
     article INTEGER NOT NULL REFERENCES articles, start INTEGER NOT NULL, end INTEGER NOT NULL,
@@ -48,7 +52,9 @@ CREATE TABLE passages (
     end INTEGER NOT NULL, text TEXT NOT NULL, title TEXT, date TEXT, source TEXT, evidence TEXT,
     evidence_start INTEGER);
 """
+# The first holds all that is asked of every article at once: the articles themselves lie far apart, with their texts.
 _INDEXES = """
+CREATE INDEX files ON articles (file, number, size, modified, touched, sha256, language);
 CREATE INDEX sections_of ON sections (article);
 CREATE INDEX furniture_of ON furniture (article);
 """
@@ -99,6 +105,8 @@ class Writer:
             self._add(found, sha256, article, passages)
             if isinstance(cut, tuple):
                 before, rows = cut
+                if isinstance(before, JointCuts):
+                    before, rows = before.part(rows)
                 assert isinstance(before, Cuts)
                 self._cuts.take_over(before, rows)
             else:
@@ -133,6 +141,11 @@ class Writer:
             self._cuts.finish()
             build_lexical(self._folder / WORDS, Cuts(self._folder / CUTS).documents(), self._cuts.vocabulary)
             self.search = self._vectors.finish()
+
+    @property
+    def vocabulary(self) -> list[str]:
+        """Every word so far, in the order of their numbers."""
+        return list(self._cuts.vocabulary)
 
     def __enter__(self) -> Self:
         return self
@@ -169,14 +182,15 @@ def _mapped(path: Path) -> NDArray[np.int32]:
 
 
 class Store:
-    """One generation in files, opened for reading; see `qa.engine.Engine`. Usable from several threads."""
+    """One segment in files, opened for reading: a whole generation, or a part of one (qa/segments.py); see
+    `qa.engine.Engine`. Usable from several threads."""
 
     name = "faiss"
     by_words = True
 
-    def __init__(self, folder: Path, search: Search = EXACT) -> None:
-        """Opens the files of `folder`; `search` is what its Writer said. Raises IndexDamaged when one of them cannot be
-        read."""
+    def __init__(self, folder: Path, search: Search = EXACT, held: NDArray[np.int64] | None = None) -> None:
+        """Opens the files of `folder`; `search` is what its Writer said. Only the articles numbered `held` are
+        found, all if that is None; rows keep their numbers. Raises IndexDamaged when a file cannot be read."""
         self._selected: dict[Within, Rows] = {}
         try:
             self._database = unchanging(folder / DATABASE, self)
@@ -187,14 +201,21 @@ class Store:
             self._articles = np.ascontiguousarray(self._table[:, _ARTICLE])
             last = self._database.execute("SELECT max(row), max(article) FROM passages"
                                           " WHERE row = (SELECT max(row) FROM passages)").fetchone()
+            self.articles = int(self._database.execute("SELECT coalesce(max(number) + 1, 0) FROM articles"
+                                                       ).fetchone()[0])  # how many it was written with
+            self._stay = np.full(self.articles + 1, held is None)
+            if held is not None:
+                self._stay[held] = True
         except Exception as error:  # each library has its own errors for damage
             raise IndexDamaged(f"The index in {folder} cannot be read ({str(error).splitlines()[0]})."
                                " Build it anew with: qa rebuild --full") from error
-        self.count = len(self._table)
+        self.count = len(self._table)  # passages it was written with
         ends = (self.count - 1, int(self._table[-1, _ARTICLE])) if self.count else (None, None)
         if last != ends or not self._vectors.count == self.lexical.count == self.cuts.count == self.count:
             raise IndexDamaged(f"The files of the index in {folder} do not belong together."
                                " Build it anew with: qa rebuild --full")
+        self._gone = np.flatnonzero(~self._stay[: self.articles])
+        self.removed = np.flatnonzero(~self._stay[self._articles])  # rows of articles that are gone
 
     def __enter__(self) -> Self:
         return self
@@ -203,6 +224,11 @@ class Store:
                  trace: TracebackType | None) -> None:
         self._database.close()
         self.lexical.close()
+
+    @property
+    def dimension(self) -> int:
+        """Of its vectors."""
+        return self._vectors.dimension
 
     # --- passages and articles
 
@@ -221,21 +247,25 @@ class Store:
         return [found[row] for row in wanted]
 
     def known(self) -> dict[str, Known]:
-        """Every indexed file by its name."""
-        rows = self._database.execute("SELECT number, file, size, modified, touched, sha256 FROM articles")
-        return {values[1]: Known(*values) for values in rows}
+        """Every indexed file by its name, in the order of their names."""
+        return {known.file: known for known in self.every_known() if self._stay[known.number]}
+
+    def every_known(self) -> list[Known]:
+        """What is known of every file, also of those that are gone, by their numbers."""
+        return list(starmap(Known, self._database.execute(
+            "SELECT number, file, size, modified, touched, sha256 FROM articles ORDER BY file")))
 
     def known_file(self, file: str) -> Known | None:
         """What is known of one file; None when the index does not hold it."""
         values = self._database.execute("SELECT number, file, size, modified, touched, sha256 FROM articles"
                                         " WHERE file = ?", (file,)).fetchone()
-        return Known(*values) if values else None
+        return Known(*values) if values and self._stay[values[0]] else None
 
     def article(self, file: str) -> Article | None:
         """The article of `file` as it was read; None when the index does not hold it."""
         values = self._database.execute("SELECT number, text, title, language FROM articles WHERE file = ?",
                                         (file,)).fetchone()
-        if values is None:
+        if values is None or not self._stay[values[0]]:
             return None
         number, text, title, language = values
         sections = tuple(Section(start, end, _dated(*published)) for start, end, *published in self._database.execute(
@@ -250,7 +280,11 @@ class Store:
         known = self.known_file(file)
         if known is None:
             return np.zeros(0, np.int64)
-        return np.arange(*np.searchsorted(self._articles, [known.number, known.number + 1]))
+        return np.arange(*self.bounds(np.array([known.number, known.number + 1])))
+
+    def bounds(self, articles: NDArray[np.int64]) -> Rows:
+        """The row with which each of these articles begins, or would begin."""
+        return np.searchsorted(self._articles, articles.astype(np.int32)).astype(np.int64)
 
     def undated_of(self, rows: Rows) -> NDArray[np.bool_]:
         """Whether each is without a date, (len(rows),)."""
@@ -258,12 +292,12 @@ class Store:
 
     def undated(self, file: str | None) -> int:
         """How many passages are without a date, of the files that match the glob."""
-        undated = self._table[:, _FIRST] == 0
+        undated = (self._table[:, _FIRST] == 0) & self._stay[self._articles]
         return int(np.count_nonzero(undated if file is None else undated & self._in_articles("file GLOB ?", file)))
 
     def passages_in(self) -> dict[str, int]:
         """How many passages there are in each language."""
-        each = np.bincount(self._articles)
+        each = np.bincount(self._articles[self._stay[self._articles]])
         found: dict[str, int] = {}
         for number, language in self._database.execute("SELECT number, language FROM articles"):
             if number < len(each) and each[number]:
@@ -298,41 +332,59 @@ class Store:
 
     def languages_of_files(self) -> dict[str, str]:
         """The language of every article by its file."""
-        return dict(self._database.execute("SELECT file, language FROM articles ORDER BY file"))
+        return {file: language for number, file, language in self._database.execute(
+            "SELECT number, file, language FROM articles ORDER BY file") if self._stay[number]}
 
     def languages(self) -> dict[str, int]:
         """How many articles there are in each language, most first."""
-        return dict(self._database.execute("SELECT language, count(*) FROM articles GROUP BY language"
-                                           " ORDER BY count(*) DESC, language"))
+        counts = Counter(dict(self._database.execute("SELECT language, count(*) FROM articles GROUP BY language")))
+        counts.subtract(self._of_gone("SELECT language FROM articles WHERE number"))
+        return dict(sorted((+counts).items(), key=lambda one: (-one[1], one[0])))
 
     def dated(self) -> int:
         """How many articles give a date."""
-        return int(self._database.execute("SELECT count(DISTINCT article) FROM sections WHERE date IS NOT NULL"
-                                          ).fetchone()[0])
+        (count,) = self._database.execute("SELECT count(DISTINCT article) FROM sections WHERE date IS NOT NULL"
+                                          ).fetchone()
+        gone = self._of_gone("SELECT DISTINCT article FROM sections WHERE date IS NOT NULL AND article")
+        return int(count) - len(gone)
+
+    def _of_gone(self, select: str) -> list[Any]:
+        """What a query that ends with a number gives for the articles that are gone."""
+        gone = self._gone.tolist()
+        return [value for begin in range(0, len(gone), 500) for value, in self._database.execute(
+            f"{select} IN ({','.join('?' * len(gone[begin : begin + 500]))})", gone[begin : begin + 500])]
 
     def span(self) -> tuple[str | None, str | None]:
         """The earliest and the latest date of the index, as their articles give them."""
-        rows = np.flatnonzero(self._table[:, _FIRST])
-        if not len(rows):
-            return None, None
-        first, last = self._table[rows, _FIRST], self._table[rows, _LAST]
-        ends = rows[np.lexsort((rows, last, first))[0]], rows[np.lexsort((-rows, first, last))[-1]]
-        (earliest,), (latest,) = (self._database.execute("SELECT date FROM passages WHERE row = ?", (int(row),)
-                                                         ).fetchone() for row in ends)
+        (_, _, earliest), (_, _, latest) = self.ends() or ((0, 0, None), (0, 0, None))
         return earliest, latest
+
+    def ends(self) -> tuple[tuple[int, int, str], tuple[int, int, str]] | None:
+        """The earliest and the latest date, each with its first and its last day; None where nothing is dated."""
+        rows = np.flatnonzero((self._table[:, _FIRST] > 0) & self._stay[self._articles])
+        if not len(rows):
+            return None
+        first, last = self._table[rows, _FIRST], self._table[rows, _LAST]
+        earliest, latest = rows[np.lexsort((rows, last, first))[0]], rows[np.lexsort((-rows, first, last))[-1]]
+        return self._date_of(int(earliest)), self._date_of(int(latest))
+
+    def _date_of(self, row: int) -> tuple[int, int, str]:
+        (date_,) = self._database.execute("SELECT date FROM passages WHERE row = ?", (row,)).fetchone()
+        return int(self._table[row, _FIRST]), int(self._table[row, _LAST]), date_
 
     def titles(self, limit: int) -> list[tuple[str, str, str]]:
         """(file, title, language) of articles that have a title, spread over the whole index."""
-        return [tuple(values) for values in self._database.execute(
-            "SELECT file, title, language FROM articles WHERE title IS NOT NULL"
-            " ORDER BY (number * 2654435761) % 4294967296 LIMIT ?", (limit,))]
+        return [(file, title, language) for number, file, title, language in self._database.execute(
+            "SELECT number, file, title, language FROM articles WHERE title IS NOT NULL"
+            " ORDER BY (number * 2654435761) % 4294967296 LIMIT ?", (limit + len(self._gone),))
+            if self._stay[number]][:limit]
 
     # --- finding
 
-    def _within(self, within: Within) -> Rows | None:
-        """The rows that meet the conditions, ascending; None when there are none. Those of the last few are kept: each
-        side of the index is searched within the same, and «en 2022» is tried again without."""
-        if not within:
+    def within(self, within: Within) -> Rows | None:
+        """The rows that meet the conditions, ascending; None when there are none and nothing is gone. Those of the last
+        few are kept: each side of the index is searched within the same, and «en 2022» is tried again without."""
+        if not within and not len(self.removed):
             return None
         found = self._selected.get(within)
         if found is None:
@@ -343,14 +395,14 @@ class Store:
 
     def _meets(self, within: Within) -> NDArray[np.bool_]:
         """Whether each passage meets the conditions, (count,)."""
-        meets = np.ones(self.count, bool)
+        meets = self._stay[self._articles]
         first = self._table[:, _FIRST]
         if within.since is not None:
             meets &= first >= within.since.toordinal()
         if within.until is not None:
             meets &= (first > 0) & (self._table[:, _LAST] <= within.until.toordinal())
         if within.undated and (within.since is not None or within.until is not None):
-            meets |= first == 0
+            meets |= (first == 0) & self._stay[self._articles]
         if within.file is not None:
             meets &= self._in_articles("file GLOB ?", within.file)
         if within.language is not None:
@@ -359,15 +411,15 @@ class Store:
 
     def nearest_by_words(self, words: Sequence[str], k: int, within: Within = EVERYWHERE) -> tuple[Rows, Scores]:
         """See `Engine.nearest_by_words`."""
-        return self.lexical.search(words, k, self._within(within))
+        return self.lexical.search(words, k, self.within(within))
 
     def nearest(self, vector: Vectors, k: int, within: Within = EVERYWHERE) -> tuple[Rows, Vectors]:
         """See `Engine.nearest`."""
-        return self._vectors.nearest(vector, k, self._within(within))
+        return self._vectors.nearest(vector, k, self.within(within))
 
     def nearest_to_each(self, vectors: Vectors, k: int, within: Within = EVERYWHERE) -> Rows:
         """See `Engine.nearest_to_each`."""
-        return self._vectors.nearest_to_each(vectors, k, self._within(within))
+        return self._vectors.nearest_to_each(vectors, k, self.within(within))
 
     def vectors(self, rows: Rows) -> Vectors:
         """The unit vectors of these rows, (len(rows), dimension)."""

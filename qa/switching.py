@@ -100,9 +100,10 @@ def next_generation(index: str | os.PathLike[str]) -> int:
     return max(numbers, default=0) + 1
 
 
-def checksums(folder: Path) -> dict[str, dict[str, Any]]:
-    """{name: size in bytes and checksum} of every file below `folder`."""
-    sizes = {path: path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST}
+def checksums(folder: Path, known: Collection[str] = ()) -> dict[str, dict[str, Any]]:
+    """{name: size in bytes and checksum} of every file below `folder` but those that are known."""
+    sizes = {path: path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST
+             and path.relative_to(folder).as_posix() not in known}
     largest_first = sorted(sizes, key=lambda path: (-sizes[path], path))
     found = dict(zip(largest_first, spread(checksum, largest_first), strict=True))
     return {path.relative_to(folder).as_posix(): {"size": sizes[path], "xxh3": found[path]} for path in sorted(sizes)}

@@ -8,12 +8,14 @@ from bench import crash
 
 
 @pytest.mark.skipif(crash.COMPILER is None, reason="needs a C compiler: apt-get install gcc")
+@pytest.mark.parametrize("segments", [False, True])
 @pytest.mark.slow
-def test_a_stopped_rebuild_loses_nothing() -> None:
+def test_a_stopped_rebuild_loses_nothing(segments: bool) -> None:
     """After each of 50 kills and 30 failing writes an old or a new generation answers exactly, without a word of
     damage; the next build succeeds by itself; and nothing is left over. `make nightly` does it a thousand times. And
-    each step is synced before the next, which only a power cut would show otherwise."""
-    result = crash.run(50, 30, seed=3)
+    each step is synced before the next, which only a power cut would show otherwise. Also where generations share
+    segments."""
+    result = crash.run(50, 30, seed=3, segments=segments)
     assert result["wrong"] == []
     counts = result["counts"]
     assert counts["kills at a call"] + counts["kills at a random moment"] >= 40

@@ -299,8 +299,8 @@ def test_a_search_stops_when_the_rest_cannot_matter(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("qa.lexical._WORTH_STOPPING", 0)
     looked_up: list[list[int]] = []
     added = Lexical._added
-    monkeypatch.setattr(Lexical, "_added", lambda self, scores, numbers, rows: looked_up.append(rows.tolist())
-                        or added(self, scores, numbers, rows))
+    monkeypatch.setattr(Lexical, "_added", lambda self, scores, weighing, first, rows: looked_up.append(rows.tolist())
+                        or added(self, scores, weighing, first, rows))
     with indexed(*["aa"] * 30, "aa zz", "bb") as index:
         assert index.search(["aa", "zz"], 1)[0].tolist() == [30]
         assert index.search(["aa", "zz"], 2)[0].tolist() == [30, 0]
@@ -321,3 +321,18 @@ def test_reading_leaves_the_folder_alone(tmp_path: Path) -> None:
     before = {file: file.stat().st_mtime_ns for file in (tmp_path / "words").iterdir()}
     assert Lexical(tmp_path / "words").search(["kenya"], 1)[0].tolist() == [0]
     assert {file: file.stat().st_mtime_ns for file in (tmp_path / "words").iterdir()} == before
+
+
+@given(st.lists(small_texts, min_size=1, max_size=30), small_texts, st.integers(1, 9), st.integers(1, 12))
+def test_texts_weighed_in_lots_get_the_weights_of_all(passages: list[str], question: str, lot: int, block: int) -> None:
+    """However few bm25s weighs at once, and however few lists are put together at once, the scores are those of all
+    texts together, but for the last figures."""
+    with indexed(*passages) as whole, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("qa.lexical.AT_ONCE", lot)
+        patch.setattr("qa.lexical._BLOCK", block)
+        with indexed(*passages) as parts:
+            rows = np.arange(len(passages))
+            asked = tokens(question)
+            np.testing.assert_allclose(parts.scores(asked, rows), whole.scores(asked, rows), rtol=1e-5)
+            assert parts.rarity(asked) == whole.rarity(asked)
+            assert sorted(parts.search(asked, 30)[0].tolist()) == sorted(whole.search(asked, 30)[0].tolist())

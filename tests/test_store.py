@@ -143,7 +143,7 @@ def test_filters_leave_what_lies_wholly_within(
     dated_store: Store, since: date | None, until: date | None, glob: str | None, rows: list[int] | None
 ) -> None:
     """A year counts only where the whole year is asked for; undated passages lie in no range; globs know paths."""
-    found = dated_store._within(Within(since, until, glob))
+    found = dated_store.within(Within(since, until, glob))
     assert (None if found is None else found.tolist()) == rows
 
 
@@ -181,13 +181,13 @@ def test_vectors_and_passages_must_be_as_many(tmp_path: Path) -> None:
 def test_a_period_may_leave_undated_passages_in(dated_store: Store) -> None:
     """Of the files that match, when they match."""
     year = Within(date(2020, 1, 1), date(2020, 12, 31), undated=True)
-    found = dated_store._within(year)
+    found = dated_store.within(year)
     assert found is not None
     assert found.tolist() == [2, 3, 4]
-    found = dated_store._within(replace(year, file="2020/*"))
+    found = dated_store.within(replace(year, file="2020/*"))
     assert found is not None
     assert found.tolist() == [2, 3]
-    assert dated_store._within(Within(undated=True)) is None
+    assert dated_store.within(Within(undated=True)) is None
 
 
 def test_passages_know_their_articles(dated_store: Store) -> None:
@@ -198,10 +198,10 @@ def test_passages_know_their_articles(dated_store: Store) -> None:
     for file in files:
         assert dated_store.rows_of(file).tolist() == [row for row, one in enumerate(files) if one == file]
     assert dated_store.rows_of("nowhere.txt").tolist() == []
-    found = dated_store._within(Within(language="en"))
+    found = dated_store.within(Within(language="en"))
     assert found is not None
     assert found.tolist() == list(range(6))
-    found = dated_store._within(Within(language="fr"))
+    found = dated_store.within(Within(language="fr"))
     assert found is not None
     assert found.tolist() == []
 
