@@ -18,7 +18,7 @@ from qa.closeness import Asked, asked
 from qa.cores import Turns
 from qa.dates import parse_bound
 from qa.encoder import Encoder, LightEncoder
-from qa.engine import Engine, Rows, Within
+from qa.engine import Engine, Within
 from qa.errors import UsageError
 from qa.index import Index, open_index
 from qa.passages import Passage
@@ -231,15 +231,14 @@ class _Group:
     """Passages that tell the same."""
 
     position: int           # in the ranking, of the best of them
-    row: int                # of the one that is shown
+    at: int                 # in the ranking, of the one that is shown
     shown: Passage
     others: list[Passage]
 
 
 def _hits(index: Index, question: Asked, ranking: Ranking, k: int, repetitions: bool) -> tuple[Hit, ...]:
     groups = _groups(index.store, ranking, k, repetitions)
-    marked = _answering(index, question, np.array([group.row for group in groups], np.int64),
-                        [group.shown for group in groups])
+    marked = _answering(index, question, ranking, groups)
     wanted = frozenset(question.words)
     hits: list[Hit] = []
     for group, (start, end) in zip(groups, marked, strict=True):
@@ -273,7 +272,7 @@ def _groups(store: Engine, ranking: Ranking, k: int, repetitions: bool) -> list[
     for first, alike in found.items():
         dated = [published.date if (published := passages[one].published) else "9999" for one in alike]
         shown = alike[dated.index(min(dated))]
-        made.append(_Group(first, int(rows[shown]), passages[shown], [passages[one] for one in alike if one != shown]))
+        made.append(_Group(first, shown, passages[shown], [passages[one] for one in alike if one != shown]))
     return made
 
 
@@ -308,18 +307,23 @@ def _repeats(words: NDArray[np.int64], others: int, common: NDArray[np.int64]) -
                                (fewer >= _REPEATED * more) & (common >= _REPEATED * (words + others - common))))
 
 
-def _answering(index: Index, question: Asked, rows: Rows, passages: list[Passage]) -> list[tuple[int, int]]:
-    """For each of these passages where in it the sentence stands that answers best, as (start, end) characters.
-    `rows`: theirs."""
-    cut = index.store.cuts.of(rows)
-    met = index.meter.sentences(question, cut)
-    spans = [cut.spans(place) for place in range(len(rows))]
-    texts = [passage.text[start:end] for passage, own in zip(passages, spans, strict=True) for start, end in own]
-    cosines = met.cosines if met.cosines is not None else index.encoder.encode_passages(texts) @ question.vector
-    heading = np.array([text[-1] not in _ENDS for text in texts])
-    merits = (cosines + _SENTENCE_WORDS * met.coverage + _SENTENCE_INTERACTION * met.interaction - _HEADING * heading)
-    return [own[int(np.argmax(merits[first:last]))]
-            for own, first, last in zip(spans, cut.bounds[:-1], cut.bounds[1:], strict=True)]
+def _answering(index: Index, question: Asked, ranking: Ranking, groups: list[_Group]) -> list[tuple[int, int]]:
+    """For each passage that is shown where in it the sentence stands that answers best, as (start, end) characters."""
+    met = ranking.met
+    found: list[tuple[int, int]] = []
+    for group in groups:
+        assert met is not None
+        place = ranking.places[group.at]
+        own = slice(met.bounds[place], met.bounds[place + 1])
+        spans = [(start, end) for start, end in met.spans[own].tolist()]
+        texts = [group.shown.text[start:end] for start, end in spans]
+        cosines = met.cosines[own] if met.cosines is not None else (
+            index.encoder.encode_passages(texts) @ question.vector)
+        heading = np.array([text[-1] not in _ENDS for text in texts])
+        merits = (cosines + _SENTENCE_WORDS * met.coverage[own] + _SENTENCE_INTERACTION * met.interaction[own]
+                  - _HEADING * heading)
+        found.append(spans[int(np.argmax(merits))])
+    return found
 
 
 def _matched(text: str, wanted: frozenset[str]) -> tuple[str, ...]:

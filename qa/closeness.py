@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa.cuts import Sentences
-from qa.encoder import Encoder, LightEncoder, Vectors
+from qa.encoder import Encoder, LightEncoder, Units, Vectors, unit
 from qa.engine import EVERYWHERE, Engine, Rows, Within
 from qa.ranker import Meeting
 from qa.unrelated import little_words
@@ -34,18 +34,17 @@ class Asked:
 def asked(question: str, encoder: Encoder, language: str) -> Asked:
     """Embeds a question and folds its words. `language` is the question's: its little words are left out, unless it
     has no others."""
-    words = tuple(tokens(question))
-    return Asked(question, encoder.encode_question(question),
-                 tuple(word for word in words if word not in little_words(language)) or words,
-                 *_units(question, encoder))
+    every = tuple(tokens(question))
+    words = tuple(word for word in every if word not in little_words(language)) or every
+    if not isinstance(encoder, LightEncoder):
+        return Asked(question, encoder.encode_question(question), words, None, np.zeros(0, np.float32))
+    units, said = encoder.units([question])
+    return Asked(question, unit(said)[0], words, *_units(units, encoder))
 
 
-def _units(question: str, encoder: Encoder) -> tuple[Vectors | None, Scores]:
+def _units(units: Units, encoder: LightEncoder) -> tuple[Vectors, Scores]:
     """What a question asks for, unit by unit, and how much each matters: the square of its vector's length, which
     training has made small for what any text may say (`python -m training.static`)."""
-    if not isinstance(encoder, LightEncoder):
-        return None, np.zeros(0, np.float32)
-    units, _ = encoder.units([question])
     vectors = np.add.reduceat(encoder.token_vectors(units.tokens), np.flatnonzero(units.firsts), axis=0)
     weights = units.lengths ** 2
     most = np.sort(np.argsort(-weights, kind="stable")[:_ASKED_FOR])
@@ -91,9 +90,9 @@ class Meter:
         """
         return self.met(question, rows)[:3]
 
-    def met(self, question: Asked, rows: Rows) -> tuple[Scores, Scores, Scores, Meeting | None]:
-        """The three measures of each passage, and how their units meet the question's; None where the encoder is not
-        light or there is no passage."""
+    def met(self, question: Asked, rows: Rows) -> tuple[Scores, Scores, Scores, Met | None]:
+        """The three measures of each passage, and how their sentences meet the question; None where there is no
+        passage."""
         if not len(rows):
             return *((np.zeros(0, np.float32),) * 3), None
         cut = self.store.cuts.of(rows)
@@ -105,7 +104,7 @@ class Meter:
         coverage = self._whole_coverage(question, rows) + np.maximum.reduceat(met.coverage, firsts)
         interaction = met.whole + np.maximum.reduceat(met.interaction, firsts)
         return (np.asarray(cosines, np.float32), np.asarray(coverage / 2, np.float32),
-                np.asarray(interaction / 2, np.float32), met.meeting)
+                np.asarray(interaction / 2, np.float32), met)
 
     def _whole_coverage(self, question: Asked, rows: Rows) -> Scores:
         ceiling = sum(self.store.lexical.rarity(question.words).values())
@@ -117,7 +116,8 @@ class Meter:
         ceiling = sum(self.store.lexical.rarity(question.words).values())
         coverage = self.store.lexical.held(question.words, words, places, len(cut)) / max(ceiling, _TINY)
         if question.units is None or not isinstance(self.encoder, LightEncoder):
-            return Met(None, coverage, np.zeros(len(cut), np.float32), np.zeros(len(cut.titles), np.float32), None)
+            return Met(cut.bounds, cut.counts[:, :2], None, coverage, np.zeros(len(cut), np.float32),
+                       np.zeros(len(cut.titles), np.float32), None)
         # a vector is the sum of its tokens', so its inner products are sums of theirs
         products, standing = _products(
             self.encoder, np.concatenate([question.vector[None], question.units]), cut.tokens)
@@ -126,14 +126,16 @@ class Meter:
         bounds = np.concatenate([[0], np.cumsum(cut.counts[:, 3])])
         nearest = np.maximum.reduceat(cosines, bounds[:-1], axis=1)  # (question's units, sentences)
         whole = np.maximum.reduceat(nearest, cut.bounds[:-1], axis=1)
-        return Met(totals, coverage, question.weights @ nearest, question.weights @ whole,
-                   Meeting(cosines, question.weights, bounds, cut.bounds))
+        return Met(cut.bounds, cut.counts[:, :2], totals, coverage, question.weights @ nearest,
+                   question.weights @ whole, Meeting(cosines, question.weights, bounds, cut.bounds))
 
 
 @dataclass(frozen=True, slots=True)
 class Met:
     """How each of some sentences meets a question, and how their passages do."""
 
+    bounds: Rows            # (passages + 1,) where the sentences of each passage begin
+    spans: NDArray[np.int64]  # (sentences, 2) start and end, characters of the passage
     cosines: Scores | None  # (sentences,); None where the encoder is not light
     coverage: Scores        # (sentences,) share of the rarity of the question's words that stand in each
     interaction: Scores     # (sentences,)

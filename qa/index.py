@@ -32,9 +32,9 @@ class Index:
 
         All of them where not one of the files is there: then it is the folder that is elsewhere, or not mounted.
         """
-        folder = self.manifest.folder
+        folder = os.path.join(self.manifest.folder, "")
         files = self.store.files_of(rows)
-        gone = {file for file in set(files) if not os.path.lexists(os.path.join(folder, file))}
+        gone = {file for file in set(files) if not os.path.lexists(folder + file)}
         if not gone or len(gone) == len(set(files)):
             return rows
         return rows[[file not in gone for file in files]]

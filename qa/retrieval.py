@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qa import ranker
 from qa.background import expected
-from qa.closeness import Asked, Scores
+from qa.closeness import Asked, Met, Scores
 from qa.engine import EVERYWHERE, Rows, Within
 from qa.index import Index
 from qa.ranker import Meeting
@@ -31,11 +31,13 @@ class Ranking:
     vector: Scores  # cosine, see closeness.Meter.cosines
     lexical: Scores  # coverage of the question's words, see closeness.Meter.coverage
     interaction: Scores  # how well its units are met, see closeness.Meter.interaction
+    places: Rows    # of each passage among those of `met`
+    met: Met | None  # how the sentences of these and other passages meet the question; None where there is no passage
 
     def reordered(self, order: NDArray[np.int64], scores: Scores) -> Ranking:
         """The passages at these positions, with scores of their own, in parallel."""
         return Ranking(self.rows[order], scores, self.sums[order], self.vector[order], self.lexical[order],
-                       self.interaction[order])
+                       self.interaction[order], self.places[order], self.met)
 
 
 def rank(index: Index, question: Asked, language: str, within: Within = EVERYWHERE, k: int = CANDIDATES) -> Ranking:
@@ -51,14 +53,16 @@ def rank(index: Index, question: Asked, language: str, within: Within = EVERYWHE
     other's cosines, puts the best of these sums in order.
     """
     candidates = index.there(index.meter.candidates(question, max(CANDIDATES, k), within))
-    cosines, covered, met, meeting = index.meter.met(question, candidates)
+    cosines, covered, interaction, met = index.meter.met(question, candidates)
     written = index.store.languages_of(candidates)
     usual = np.array([expected(index.manifest.background, language, one) for one in written], np.float32).reshape(-1, 6)
     sums = np.asarray((cosines - usual[:, 0])
                       + LEXICAL_WEIGHT * (covered - LEXICAL_SHARE * usual[:, 2])
-                      + INTERACTION_WEIGHT * (met - usual[:, 4]), np.float32)
+                      + INTERACTION_WEIGHT * (interaction - usual[:, 4]), np.float32)
     order = np.lexsort((candidates, -sums))  # equal scores: the earlier passage first, so that answers repeat
-    ranking = Ranking(candidates, sums, sums, cosines, covered, met).reordered(order, sums[order])
+    meeting = None if met is None else met.meeting
+    ranking = Ranking(candidates, sums, sums, cosines, covered, interaction, np.arange(len(candidates)),
+                      None if met is None else replace(met, meeting=None)).reordered(order, sums[order])
     if meeting is None or index.encoder.fingerprint != ranker.load().model:
         return ranking
     best = order[: ranker.READ]

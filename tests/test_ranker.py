@@ -83,7 +83,8 @@ def test_the_best_sums_are_put_in_order(index: Index) -> None:
     order = np.argsort(-ranking.sums, kind="stable")
     *_, met = index.meter.met(question, ranking.rows[order])
     assert met is not None
-    merits = ranker.load().merits(met)
+    assert met.meeting is not None
+    merits = ranker.load().merits(met.meeting)
     assert ranking.scores[order] == pytest.approx(ranking.sums[order] + merits, abs=1e-5)
     assert np.abs(merits).max() > 0.01
     assert (np.diff(ranking.scores) <= 0).all()

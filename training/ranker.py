@@ -168,15 +168,15 @@ class Examples:
                 for question, asked_in, right in questions:
                     posed = asked(question, encoder, asked_in)
                     rows = meter.candidates(posed, CANDIDATES)
-                    cosine, coverage, interaction, meeting = meter.met(posed, rows)
-                    if meeting is None:
+                    cosine, coverage, interaction, met = meter.met(posed, rows)
+                    if met is None or met.meeting is None:
                         continue
                     sums = LEXICAL_WEIGHT * coverage + INTERACTION_WEIGHT * interaction
                     best = np.argsort(-(sums + cosine), kind="stable")[:READ]
                     if right not in rows[best]:
                         continue
                     hits += 1
-                    seen, whole = features(meeting.of(best))
+                    seen, whole = features(met.meeting.of(best))
                     room = np.zeros((READ, UNITS, seen.shape[2]), np.float16)
                     room[: len(best), : seen.shape[1]] = seen
                     self.units.append(room)
