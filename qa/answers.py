@@ -21,12 +21,13 @@ from qa.encoder import Encoder, LightEncoder
 from qa.engine import Engine, Within
 from qa.errors import UsageError
 from qa.index import Index, open_index
+from qa.lexical import TERMS_A_QUESTION
 from qa.passages import Passage
 from qa.questions import Understood, understand
 from qa.reranker import Reranker
 from qa.retrieval import Ranking, rank
 from qa.store import document
-from qa.words import tokens, written
+from qa.words import BEGINNINGS, tokens, written
 
 _turns = Turns(2)   # questions answered at once: eight threads together answer half as many, see bench/README.md
 
@@ -39,6 +40,7 @@ _LONGEST = 10_000   # characters of a question that are read; what is longer is 
 _REPEATED = 0.8     # share of common words (Jaccard) from which two passages tell the same story
 _FEW_WORDS = 5      # fewer must all be common
 _NONE = -1
+_ALL_LOOKED_UP = TERMS_A_QUESTION // (1 + len(BEGINNINGS))  # words of a question
 _ENDS = ".!?…。！？؟।»”\"')"  # how a sentence ends; a line that ends otherwise is a heading
 _HEADING = 0.3  # taken off a heading: it names what is asked about, and answers nothing
 _ANSWERED = 0.5     # confidence from which a question counts as answered
@@ -249,7 +251,7 @@ def _hits(index: Index, question: Asked, ranking: Ranking, k: int, repetitions: 
             passage.end, passage.text[start:end], passage.start + start, passage.start + end,
             round(float(ranking.scores[group.position]), 6), round(float(ranking.vector[group.position]), 6),
             round(float(ranking.lexical[group.position]), 6), round(float(ranking.interaction[group.position]), 6),
-            _matched(passage.text, wanted),
+            _matched(passage.text, wanted) if _may_match(question, ranking, group) else (),
             tuple(Place(other.file, other.published.date if other.published else None, other.start, other.end)
                   for other in group.others), index.changed(passage.file)))
     return tuple(hits)
@@ -324,6 +326,14 @@ def _answering(index: Index, question: Asked, ranking: Ranking, groups: list[_Gr
                   - _HEADING * heading)
         found.append(spans[int(np.argmax(merits))])
     return found
+
+
+def _may_match(question: Asked, ranking: Ranking, group: _Group) -> bool:
+    """Whether a word of the question may stand in the passage that is shown: not where no sentence of it holds one of
+    the question's terms, which for a question of so few words are all looked up."""
+    assert ranking.met is not None
+    first, last = ranking.met.bounds[ranking.places[group.at] :][:2].tolist()
+    return len(question.words) > _ALL_LOOKED_UP or bool(ranking.met.coverage[first:last].any())
 
 
 def _matched(text: str, wanted: frozenset[str]) -> tuple[str, ...]:

@@ -414,7 +414,8 @@ def summed(asked: Asked, places: NDArray[np.uint8], texts: NDArray[np.int64], co
     """The rarity of the terms that each text holds, each counted once, (count,). `places` is what `Lexical.places`
     gives for the texts' words, `texts` the text that each stands in."""
     stands = np.zeros((count, 1 + len(asked.terms)), bool)  # a text's word may repeat
-    stands[texts[:, None], places] = True
+    some = np.flatnonzero(places.ravel() > 0)  # most words stand for none
+    stands[texts[some // places.shape[1]], places.ravel()[some]] = True
     return np.asarray(stands @ np.array([0.0, *asked.rarity]), np.float32)
 
 
