@@ -25,6 +25,10 @@ ANSWERS = 45 / 4        # a core and second, all but the search; measured: bench
 FLOPS = 77e9            # a second of one core, for one transformer; measured: MiniLM embeds 17.9 passages a second
 READ = 554.0            # passages a processor second read, cut, embedded with the shipped model and written; measured:
 # bench/README.md, "What size costs", 1.1 million passages
+TAKEN_IN = {            # passages a second that one rebuild takes in from parts that others made; measured over 112,132
+    "files": 112_132 / 57,      # by processor seconds: words, background and all
+    "Milvus": 112_132 / 115,    # by the clock, on two cores with the server, which is 2.3.5
+}
 EFFICIENCY = 0.3        # of a GPU's published half-precision rate; assumed
 MODELS = {              # parameters that each token passes through (published); 0: a table
     "shipped (static, 512)": 0.0,
@@ -104,8 +108,15 @@ INDEXES = (
           "estimate: not in the server of the tests"),
 )
 
-# GB that formulas of Milvus say of 112,132 passages, and what was there; measured: docs/milvus.md
-MILVUS_CHECKS: tuple[tuple[str, float, float], ...] = ()
+# GB that the formulas say of 112,132 passages, and what was there; measured: docs/milvus.md, and 242 MB of a server
+# that holds nothing
+MILVUS_CHECKS = (
+    ("GB of memory, Milvus HNSW, 112,132, nothing mapped", 0.242 + 112_132 * (4 * DIMENSION + _GRAPH + _MILVUS) / 1e9,
+     1.369),
+    ("GB of memory, Milvus FLAT, just after the build", 0.242 + 112_132 * (4 * DIMENSION + _MILVUS) / 1e9, 1.950),
+    ("GB on disk, Milvus FLAT, with its queue and logs", 112_132 * (4 * DIMENSION + _MILVUS) / 1e9,
+     112_132 * 14_150 / 1e9),
+)
 
 # --- machines -----------------------------------------------------------------------------------------------
 
@@ -170,6 +181,9 @@ def main() -> None:
         [name, *(_hours(10**6, parameters, hardware) for hardware in HARDWARE),
          *(_hours(10**9 / 24, parameters, hardware) for hardware in ("32 cores", "8 H100"))]
         for name, parameters in MODELS.items()])
+    print("Hours in which one rebuild takes in what the workers made:\n")
+    machine.table(["index in", *(f"{size:,}" for size in SIZES)], [
+        [place, *(_short(size / a_second / 3_600) for size in SIZES)] for place, a_second in TAKEN_IN.items()])
     print(f"Memory for the search, and disk for vectors and index, {DIMENSION} dimensions:\n")
     machine.table(["index", "bytes a passage: memory", "disk", *(f"{size:,}: memory / disk" for size in SIZES)], [
         [index.name, f"{index.memory:,.0f}", f"{index.disk:,.0f}",

@@ -187,6 +187,10 @@ def test_only_what_changed_is_sent(here: Here, more: Path, tmp_path: Path, stati
     changed = rebuild()
     assert (changed.generation, changed.embedded, changed.removed) == (2, 1, 1)
     assert changed.reused == first.passages - 2
+    here.done.clear()
+    every = library.rebuild(more, index=tmp_path / "index", model=str(static_model), on="local", full=True)
+    assert (every.embedded, every.reused, [done.same for done in here.done]) == (
+        every.passages, 0, [()] * len(here.groups))
     library.rebuild(more, index=tmp_path / "fresh", model=str(static_model))
     question = "Who took the bridge?"
     ours, theirs = (library.retrieve(question, index=tmp_path / name) for name in ("index", "fresh"))
