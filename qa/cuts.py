@@ -100,11 +100,13 @@ class Writer:
 
     def add(self, cuts: Sequence[Cut], units: Units | None) -> None:
         """Adds passages; `units` are those of all their sentences in order, None where tokens are not kept."""
-        number = self.vocabulary.setdefault
         words = list(chain.from_iterable(chain(one.title, *one.words) for one in cuts))
-        for word in dict.fromkeys(words):
-            number(word, len(self.vocabulary))
-        self._append("words", np.array(list(map(self.vocabulary.__getitem__, words)), np.int64))
+        numbers = list(map(self.vocabulary.get, words))
+        if None in numbers:
+            for word in dict.fromkeys(word for word, number in zip(words, numbers, strict=True) if number is None):
+                self.vocabulary[word] = len(self.vocabulary)
+            numbers = list(map(self.vocabulary.get, words))
+        self._append("words", np.array(numbers, np.int64))
         counts = np.zeros((sum(len(one.spans) for one in cuts), 5), np.int64)
         if len(counts):
             counts[:, :2] = list(chain.from_iterable(one.spans for one in cuts))

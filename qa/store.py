@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from qa import cuts
 from qa.articles import Article, Found
+from qa.cores import spread
 from qa.cuts import Cut, Cuts
 from qa.dates import Dated, Section, bounds
 from qa.encoder import Units, Vectors
@@ -139,8 +140,14 @@ class Writer:
             self._database.close()
             self._table.close()
             self._cuts.finish()
-            build_lexical(self._folder / WORDS, Cuts(self._folder / CUTS).documents(), self._cuts.vocabulary)
-            self.search = self._vectors.finish()
+            # the words take Python, the vectors let its lock go
+            spread(lambda finish: finish(), [self._finish_words, self._finish_vectors])
+
+    def _finish_vectors(self) -> None:
+        self.search = self._vectors.finish()
+
+    def _finish_words(self) -> None:
+        build_lexical(self._folder / WORDS, Cuts(self._folder / CUTS).documents(), self._cuts.vocabulary)
 
     @property
     def vocabulary(self) -> list[str]:

@@ -207,11 +207,13 @@ def written(text: str, wanted: frozenset[str]) -> list[str]:
 
 
 # What the same name is spelled with in other languages: Poutine, Putin; Samarcande, Samarkand; Schröder, Shreder.
-_SOUNDS = (
+# In this order: first those with an h, then the others, then single letters.
+_BREATHED = (
     ("sch", "s"), ("tch", "s"), ("sh", "s"), ("ch", "s"), ("zh", "z"), ("kh", "h"), ("ph", "f"), ("th", "t"),
-    ("gh", "g"), ("ck", "k"), ("qu", "k"), ("x", "ks"), ("ou", "u"), ("oo", "u"), ("oe", "e"), ("ae", "e"),
-    ("ee", "i"), ("y", "i"), ("j", "i"), ("w", "v"), ("c", "k"), ("q", "k"),
+    ("gh", "g"),
 )
+_SOUNDS = (("ck", "k"), ("qu", "k"), ("x", "ks"), ("ou", "u"), ("oo", "u"), ("oe", "e"), ("ae", "e"), ("ee", "i"))
+_ALIKE = str.maketrans("yjwcq", "iivkk")
 _DOUBLED = re.compile(r"(.)\1+")
 _ALPHABETS = re.compile("[a-z\u00df-\u052f]")  # Latin, Greek, Cyrillic: anyascii spells these as they sound
 
@@ -223,9 +225,9 @@ def sound(word: str) -> str:
         from anyascii import anyascii
 
         word = anyascii(word).casefold()
-    for written, heard in _SOUNDS:
+    for written, heard in (*_BREATHED, *_SOUNDS) if "h" in word else _SOUNDS:
         word = word.replace(written, heard)
-    return _DOUBLED.sub(r"\1", word)
+    return _DOUBLED.sub(r"\1", word.translate(_ALIKE))
 
 
 @lru_cache(maxsize=1 << 16)
