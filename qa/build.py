@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from qa import articles, cluster, encoder
-from qa.archive import gathered, on_ray
+from qa.archive import gathered
 from qa.articles import Found
 from qa.background import background
 from qa.embedding import Ready, embedded
@@ -21,6 +21,7 @@ from qa.encoder import Encoder, LightEncoder
 from qa.engine import Engine, Known, Place, Shared
 from qa.errors import Unreadable
 from qa.generations import Manifest, Whole
+from qa.overseer import on_ray
 from qa.parts import Parts
 from qa.places import place
 from qa.reading import Job, Reader

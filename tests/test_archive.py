@@ -394,6 +394,24 @@ def test_three_nodes_make_the_same_index_whatever_is_lost(archived: tuple[Path, 
 
 
 @needs_ray
+@pytest.mark.skipif(not importlib.util.find_spec("milvus_lite"), reason="Milvus is not installed")
+@pytest.mark.slow
+@pytest.mark.cluster
+def test_an_index_in_milvus_is_made_as_one_in_files(folder: Path, tmp_path: Path,
+                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it lies, the answers are those of an index made without Ray, and no part is left."""
+    monkeypatch.setitem(ENVIRONMENT, "XDG_CACHE_HOME", str(tmp_path / "cache"))
+    answers = []
+    for name, options in (("ray.db", ("--on", "local")), ("here.db", ())):
+        done = qa("rebuild", str(folder), "--index", name, *options, folder=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        answers.append(qa("ask", "When does the ferry leave?", "--json", "--index", name, folder=tmp_path).stdout)
+    assert json.loads(answers[0]) == json.loads(answers[1])
+    assert json.loads(answers[0])["hits"][0]["file"] == "2021/harbour.md"
+    assert not list((tmp_path / "cache").rglob(PARTS))
+
+
+@needs_ray
 @pytest.mark.slow
 @pytest.mark.cluster
 def test_a_cluster_that_is_not_there_is_told_so(more: Path, tmp_path: Path) -> None:

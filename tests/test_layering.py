@@ -17,7 +17,7 @@ ORDER = (
     "errors recipe checksums cores dates datelines dating sentences furniture articles passages hub pieces encoder"
     " words cuts reading unrelated generations engine lexical vectors runs joint store merging segments ranker"
     " closeness background switching addresses folders milvus milvus_records milvus_store milvus_writer milvus_place"
-    " places parts embedding shards cluster archive index build questions reranker retrieval answers contents"
+    " places parts embedding shards cluster archive overseer index build questions reranker retrieval answers contents"
     " evaluation page cli"
 ).split()
 
