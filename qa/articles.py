@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import stat
+import threading
 from bisect import bisect_right
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -69,25 +70,33 @@ def scan(folder: str | os.PathLike[str]) -> tuple[list[Found], list[tuple[str, s
     real_root = os.path.realpath(root)
     found: list[Found] = []
     refused: list[tuple[str, str]] = []
-
-    def failed(error: OSError) -> None:
-        refused.append((_below(root, error.filename or ""), f"the folder cannot be read ({error.strerror})"))
-
-    for where, folders, names in os.walk(root, onerror=failed):
-        refused.extend((_below(root, os.path.join(where, name)), "a link to a folder is not followed")
-                       for name in folders if os.path.islink(os.path.join(where, name)) and not name.startswith("."))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        here = _below(root, where)
-        for name in sorted(names):
-            file = name if here == "." else f"{here}/{name}"
-            if name.startswith(".") or os.path.splitext(name)[1].lower() not in SUFFIXES or file == "README.md":
+    waiting = [""]
+    while waiting:
+        here = waiting.pop()
+        try:
+            with os.scandir(os.path.join(root, here)) as opened:
+                entries = list(opened)
+        except OSError as error:
+            refused.append((here.rstrip("/") or ".", f"the folder cannot be read ({error.strerror})"))
+            continue
+        for entry in entries:
+            name = entry.name
+            if name.startswith("."):
                 continue
-            path = os.path.join(where, name)
+            if _is_folder(entry):
+                if entry.is_symlink():
+                    refused.append((here + name, "a link to a folder is not followed"))
+                else:
+                    waiting.append(f"{here}{name}/")
+                continue
+            file = here + name
+            if name[max(0, name.rfind(".")) :].lower() not in SUFFIXES or file == "README.md":
+                continue
             try:
                 file.encode("utf-8")
-                about = os.lstat(path)
+                about = entry.stat(follow_symlinks=False)
                 if stat.S_ISLNK(about.st_mode):
-                    real = os.path.realpath(path, strict=True)
+                    real = os.path.realpath(entry.path, strict=True)
                     if os.path.commonpath([real_root, real]) != real_root:
                         refused.append((file, "a link out of the folder is not followed"))
                         continue
@@ -95,7 +104,7 @@ def scan(folder: str | os.PathLike[str]) -> tuple[list[Found], list[tuple[str, s
             except UnicodeEncodeError:
                 refused.append((file.encode("utf-8", "replace").decode(), "its name is not valid UTF-8: rename it"))
             except OSError as error:
-                broken = os.path.islink(path)
+                broken = os.path.islink(entry.path)
                 refused.append((file, "a broken link" if broken else f"cannot be read ({error.strerror})"))
             else:
                 if stat.S_ISREG(about.st_mode):
@@ -106,8 +115,12 @@ def scan(folder: str | os.PathLike[str]) -> tuple[list[Found], list[tuple[str, s
     return found, sorted(refused)
 
 
-def _below(root: Path, path: str) -> str:
-    return os.path.relpath(path, root).replace(os.sep, "/")
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Also for a link to one."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def read_bytes(folder: str | os.PathLike[str], file: str) -> bytes:
@@ -309,9 +322,22 @@ def _language(text: str) -> str:
     sample = text[:_SAMPLE]
     if len(list(islice(filter(str.isalpha, sample), 3))) < 3:
         return "und"
-    import py3langid  # 0.1 s, and questions never need it
+    with _loading:
+        import py3langid  # questions never need it
 
-    return str(py3langid.classify(sample)[0])
+        return str(py3langid.classify(sample)[0])
+
+
+_loading = threading.Lock()
+
+
+def prepare() -> None:
+    """Loads what tells languages: half a second, most of it unpacking, meanwhile another thread may do something
+    else."""
+    with _loading:
+        import py3langid
+
+        py3langid.classify("")
 
 
 # --- sections --------------------------------------------------------------------------------------------------

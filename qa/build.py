@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import threading
 import time
+from array import array
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+import numpy as np
 
 from qa import articles, cluster, encoder
 from qa.archive import gathered
@@ -18,7 +22,7 @@ from qa.articles import Found
 from qa.background import background
 from qa.embedding import Ready, embedded
 from qa.encoder import Encoder, LightEncoder
-from qa.engine import Engine, Known, Place, Shared
+from qa.engine import Engine, Known, Place, Shared, Unchanged
 from qa.errors import Unreadable
 from qa.generations import Manifest, Whole
 from qa.overseer import on_ray
@@ -100,6 +104,7 @@ def _rebuild(folder: Path, where: Place, model: str | None, full: bool, progress
     began = time.perf_counter()
     if not folder.is_dir():
         articles.scan(folder)  # says what is wrong with it, before anything is made
+    threading.Thread(target=articles.prepare, daemon=True).start()  # while the model is loaded and the folder listed
     chosen = chosen or encoder.load(model)
     recipe = Recipe(chosen.name, chosen.fingerprint, chosen.dimension, passage_size)
     with where.building() as making, contextlib.ExitStack() as closing:
@@ -108,17 +113,18 @@ def _rebuild(folder: Path, where: Place, model: str | None, full: bool, progress
         found, refused = articles.scan(folder)
         opened = making.last()
         last = _Before(opened[0], closing.enter_context(opened[1])) if opened else None
-        known = last.store.known() if last else {}
         before = last if last and last.whole.manifest.recipe == recipe and not full else None
-        unchanged = [known[one.file] for one in found if _same(known.get(one.file), one)] if before else []
-        shared = making.share(unchanged, sum(one.size for one in found) - sum(old.size for old in unchanged)
-                              ) if unchanged else Shared()
+        known, unchanged, removed = _compared(found, last, takes_over=before is not None)
+        shared = making.share(unchanged, sum(one.size for one in found)) if unchanged.files else Shared()
         left_out = set(shared.files)
-        left = known.keys() - left_out  # what was known of these is written anew or gone
+        wanted = [one for one in found if one.file not in left_out]
+        if before:
+            known.update((one.file, old) for one in wanted if one.file not in known
+                         and (old := before.store.known_file(one.file)))
+        left = set(known)  # of these something is written anew, or they are gone
         parts = Parts(making.parts, recipe, 2 * sum(one.size for one in found))
         tokens = chosen.vocabulary if isinstance(chosen, LightEncoder) else 0
         writer = closing.enter_context(making.writer(recipe.dimension, tokens))
-        wanted = [one for one in found if one.file not in left_out]
         stream = (embedded(_read(folder, wanted, len(found), refused, before, known, recipe, chosen, progress), chosen,
                            parts) if on is None else
                   _gathered(on, folder, wanted, len(found), refused, before, known, recipe, making.parts / SHARDS,
@@ -138,7 +144,7 @@ def _rebuild(folder: Path, where: Place, model: str | None, full: bool, progress
             total += 1
             dated += ready.article.published is not None
             left.discard(ready.found.file)
-        removed = len(left)
+        removed += len(left)
         unreadable = tuple(sorted(refused))
         if before and not before.whole.damaged and not changed and not removed and (
                 unreadable == before.whole.manifest.unreadable
@@ -194,6 +200,28 @@ class _Begun:
     sha256: str         # of a file that is read
     job: Job | None     # None: it is kept, or cannot be read
     unreadable: str     # the reason, if known already
+
+
+def _compared(found: list[Found], last: _Before | None, takes_over: bool) -> tuple[dict[str, Known], Unchanged, int]:
+    """What the generation before holds of the folder's files: of those that look otherwise (of all, unless it
+    `takes_over`), what is known; of the others how they are found there; and how many are not in the folder any
+    more."""
+    folder = {one.file: one for one in found}
+    known: dict[str, Known] = {}
+    files: list[str] = []
+    numbers = array("q")
+    size = gone = 0
+    for old in last.store.each() if last else ():
+        one = folder.get(old.file)
+        if one is None:
+            gone += 1
+        elif takes_over and _same(old, one):
+            files.append(one.file)
+            numbers.append(old.number)
+            size += old.size
+        else:
+            known[old.file] = old
+    return known, Unchanged(files, np.array(numbers, np.int64), size), gone
 
 
 def _read(folder: Path, wanted: list[Found], total: int, refused: list[tuple[str, str]], before: _Before | None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
@@ -133,6 +133,9 @@ class Engine(AbstractContextManager["Engine"], Protocol):
     def known(self) -> dict[str, Known]:
         """Every indexed file by its name."""
 
+    def each(self) -> Iterator[Known]:
+        """Every indexed file, one after the other in the order of their names."""
+
     def known_file(self, file: str) -> Known | None:
         """What is known of one file; None when the index does not hold it."""
 
@@ -166,6 +169,15 @@ class Writer(AbstractContextManager["Writer"], Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Unchanged:
+    """Articles whose files look as they did when they were read, in the order of their files."""
+
+    files: Sequence[str]
+    numbers: NDArray[np.int64]  # as they are known by
+    size: int                   # bytes of all
+
+
+@dataclass(frozen=True, slots=True)
 class Shared:
     """What a new generation shares with the one before."""
 
@@ -181,10 +193,9 @@ class Making(Protocol):
     def last(self) -> tuple[Whole, Engine] | None:
         """The generation before this, opened; None where none is whole."""
 
-    def share(self, unchanged: Sequence[Known], fresh: int) -> Shared:
-        """What it shares with the generation before: some of these articles, which are all that look as they did, in
-        the order of their files. `fresh` are the bytes of all other files. Before `writer`, which does not write what
-        is shared."""
+    def share(self, unchanged: Unchanged, size: int) -> Shared:
+        """What it shares with the generation before: some of the articles that look as they did, or all. `size` is that
+        of all files of the folder, in bytes. Before `writer`, which does not write what is shared."""
 
     def writer(self, dimension: int, tokens: int) -> Writer:
         """Writes it, from nothing but what is shared. `tokens`: how many the model knows; 0 for one whose tokens are

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from qa import generations, switching
-from qa.engine import Engine, Known, Shared, Writer
+from qa.engine import Engine, Shared, Unchanged, Writer
 from qa.errors import IndexDamaged, IndexProblem, UsageError
 from qa.generations import Manifest, Whole
 from qa.segments import Segments, SegmentWriter, Share, opened
@@ -46,7 +46,11 @@ class Folder:
         if self._where.exists() and not self._where.is_dir():
             raise UsageError(f"{self._where} is a file, not a folder for an index. Choose another with --index")
         with switching.building(self._where) as aside:
-            yield _Making(self._where, aside)
+            generations.begin(self._where)  # while the folder of articles is listed
+            try:
+                yield _Making(self._where, aside)
+            finally:
+                generations.forget(self._where)
 
 
 def _store(found: Whole) -> Store | Segments:
@@ -78,10 +82,10 @@ class _Making:
         self._last = found, store
         return found, store
 
-    def share(self, unchanged: Sequence[Known], fresh: int) -> Shared:
+    def share(self, unchanged: Unchanged, size: int) -> Shared:
         assert self._last is not None
         found, store = self._last
-        share = Share(found.folder, found.manifest.files, store, unchanged, fresh)
+        share = Share(found.folder, found.manifest.files, store, unchanged, size)
         self._share = share if share.count else None
         return Shared(share.files, share.living)
 

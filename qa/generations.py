@@ -164,6 +164,11 @@ def begin(index: str | os.PathLike[str]) -> None:
     _begun[os.path.abspath(index)] = _Begun(Path(index))
 
 
+def forget(index: str | os.PathLike[str]) -> None:
+    """Takes back `begin`, for whoever did not come to call `whole`."""
+    _begun.pop(os.path.abspath(index), None)
+
+
 class _Begun(threading.Thread):
     """Looks for a whole generation; keeps no interrupted command from ending."""
 

@@ -79,14 +79,15 @@ class JointWords:
             scores[mine] = self._parts[part].scores_of(self._weighing(asked, part), there[mine])
         return scores
 
-    def search(self, words: Sequence[str], k: int, within: Sequence[Rows | None]) -> tuple[Rows, Scores]:
+    def search(self, words: Sequence[str], k: int, within: Sequence[Rows | None], without: Sequence[Rows]
+               ) -> tuple[Rows, Scores]:
         """The k best rows, best first and equal ones by row, with their scores; of each segment only the rows `within`,
-        unless that is None."""
+        unless that is None, and none `without`."""
         asked = self._questions.of(words, self._asked)
         rows: list[Rows] = []
         scores: list[Scores] = []
         for number, part in enumerate(self._parts):
-            own, reached = part.best(self._weighing(asked, number), k, within[number])
+            own, reached = part.best(self._weighing(asked, number), k, within[number], without[number])
             rows.append(self._rows.numbers(number, own))
             scores.append(reached)
         return best(np.concatenate(rows), np.concatenate(scores), k)

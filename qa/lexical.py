@@ -176,7 +176,7 @@ def log_rarity(count: int, frequency: Any) -> Any:
     return np.log1p((count - frequency + 0.5) / (frequency + 0.5))
 
 
-def reweighed(weights: Scores, lengths: NDArray[np.int32], before: tuple[Any, float], after: tuple[Any, float]
+def reweighed(weights: Scores, lengths: NDArray[Any], before: tuple[Any, float], after: tuple[Any, float]
               ) -> Scores:
     """What BM25 gives for the same texts among others, (len(weights),).
 
@@ -184,12 +184,18 @@ def reweighed(weights: Scores, lengths: NDArray[np.int32], before: tuple[Any, fl
     among which the weights were made and among which they are to hold. How often a text holds the term is read back
     from its weight and is a whole number again, so that equal texts get equal weights, wherever they were weighed.
     """
-    often = np.rint(_damping(lengths, before[1]) / (before[0] * (K1 + 1) / weights - 1))
-    return np.asarray(after[0] * (K1 + 1) * often / (often + _damping(lengths, after[1])), np.float32)
+    lengths = lengths.astype(np.float32)
+    often = np.rint(_damping(lengths, before[1]) / (_full(before[0]) / weights - 1))
+    return np.asarray(_full(after[0]) * (often / (often + _damping(lengths, after[1]))), np.float32)
 
 
-def _damping(lengths: NDArray[np.int32], average: float) -> Any:
-    return K1 * (1 - B) + K1 * B / average * lengths
+def _full(rarity: Any) -> Any:
+    """What a text gets that is full of a term."""
+    return np.float32(rarity * (K1 + 1)) if isinstance(rarity, float) else (rarity * (K1 + 1)).astype(np.float32)
+
+
+def _damping(lengths: Any, average: float) -> Any:
+    return np.float32(K1 * (1 - B)) + np.float32(K1 * B / average) * lengths
 
 
 def unchanging(database: Path, owner: object) -> sqlite3.Connection:
@@ -356,8 +362,9 @@ class Lexical:
         of `rows` alone if given, which are ascending."""
         return self.best(self.weighing(self._questions.of(words, self._asked), None), k, rows)
 
-    def best(self, weighing: Weighing, k: int, rows: Rows | None = None) -> tuple[Rows, Scores]:
-        """The same for a question that is weighed already.
+    def best(self, weighing: Weighing, k: int, rows: Rows | None = None, removed: Rows | None = None
+             ) -> tuple[Rows, Scores]:
+        """The same for a question that is weighed already, without the rows `removed`.
 
         Terms are taken from the rarest on. Once k texts have more than all terms to come could give, only those that
         may still be among the best are looked up in the remaining lists (MaxScore: Turtle & Flood 1995).
@@ -373,11 +380,11 @@ class Lexical:
             scores[held] += self._weights_of(weighing, place, own, held)  # a text stands once in a list
             rest = sum(most[place + 1 :])
             if sum(lengths[place + 1 :]) > _WORTH_STOPPING and sum(most[: place + 1]) > rest:
-                found = _above_zero(scores, rows)
+                found = _above_zero(scores, rows, removed)
                 if len(found) >= k and (least := _least(scores[found], k)) > rest:
                     found = found[scores[found] + np.float32(rest) >= least]
                     return best(found, self._added(scores[found], weighing, place + 1, found), k)
-        found = _above_zero(scores, rows)
+        found = _above_zero(scores, rows, removed)
         return best(found, scores[found], k)
 
     def scores(self, words: Sequence[str], rows: Rows) -> Scores:
@@ -419,7 +426,9 @@ def summed(asked: Asked, places: NDArray[np.uint8], texts: NDArray[np.int64], co
     return np.asarray(stands @ np.array([0.0, *asked.rarity]), np.float32)
 
 
-def _above_zero(scores: Scores, allowed: Rows | None) -> Rows:
+def _above_zero(scores: Scores, allowed: Rows | None, removed: Rows | None) -> Rows:
+    if removed is not None:
+        scores[removed] = 0
     return np.flatnonzero(scores > 0) if allowed is None else allowed[scores[allowed] > 0]
 
 

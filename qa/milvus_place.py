@@ -9,13 +9,13 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from qa import switching
 from qa.addresses import Address
-from qa.engine import Engine, Known, Shared, Writer
+from qa.engine import Engine, Shared, Unchanged, Writer
 from qa.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing, IndexProblem
 from qa.generations import PARTS, Manifest, Whole, manifest_of
 from qa.milvus import PASSAGES, RECORDS, STRONG, Milvus
@@ -127,7 +127,7 @@ class _Making:
             self._milvus.switch(self._before)  # a build was stopped just before it did
         return found, store
 
-    def share(self, unchanged: Sequence[Known], fresh: int) -> Shared:
+    def share(self, unchanged: Unchanged, size: int) -> Shared:
         return Shared()  # collections are not shared
 
     def writer(self, dimension: int, tokens: int) -> Writer:

@@ -8,7 +8,7 @@ import struct
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain
@@ -332,6 +332,10 @@ class MilvusStore:
         """See `Engine.rows_of`."""
         stored = self._known(file)
         return np.arange(stored["first"], stored["first"] + stored["passages"]) if stored else np.zeros(0, np.int64)
+
+    def each(self) -> Iterator[Known]:
+        """See `Engine.each`."""
+        return iter(sorted(self.known().values(), key=lambda known: known.file))
 
     def languages_of_files(self) -> dict[str, str]:
         """See `Engine.languages_of_files`."""

@@ -16,8 +16,9 @@ import errno
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -29,7 +30,7 @@ from qa import merging
 from qa.articles import Article, Found
 from qa.cuts import Cut
 from qa.encoder import Units, Vectors
-from qa.engine import EVERYWHERE, Known, Rows, Scores, Sliced, Within
+from qa.engine import EVERYWHERE, Known, Rows, Scores, Sliced, Unchanged, Within
 from qa.errors import IndexDamaged
 from qa.joint import JointCuts, JointWords
 from qa.passages import Passage
@@ -173,12 +174,15 @@ class Segments:
 
     def known(self) -> dict[str, Known]:
         """See `Engine.known`; in the order of their names."""
-        every = [part.every_known() for part in self.parts]
-        for number, first in enumerate(self.firsts[1:-1].tolist(), 1):
-            every[number] = [replace(known, number=known.number + first) for known in every[number]]
-        return {known.file: known for segment, first, size in zip(
-            self.runs.segment.tolist(), self.runs.first.tolist(), self.runs.size.tolist(), strict=True)
-            for known in every[segment][first : first + size]}
+        return {known.file: known for known in self.each()}
+
+    def each(self) -> Iterator[Known]:
+        """See `Engine.each`."""
+        every = [part.each() for part in self.parts]
+        for segment, size in zip(self.runs.segment.tolist(), self.runs.size.tolist(), strict=True):
+            some = islice(every[segment], size)
+            yield from (replace(known, number=known.number + int(self.firsts[segment])) for known in some
+                        ) if segment else some
 
     def known_file(self, file: str) -> Known | None:
         """See `Engine.known_file`."""
@@ -220,7 +224,8 @@ class Segments:
 
     def nearest_by_words(self, words: Sequence[str], k: int, within: Within = EVERYWHERE) -> tuple[Rows, Scores]:
         """See `Engine.nearest_by_words`."""
-        return self.lexical.search(words, k, [part.within(within) for part in self.parts])
+        return self.lexical.search(words, k, [part.within(within) if within else None for part in self.parts],
+                                   [part.removed for part in self.parts])
 
     def nearest(self, vector: Vectors, k: int, within: Within = EVERYWHERE) -> tuple[Rows, Vectors]:
         """See `Engine.nearest`."""
@@ -243,23 +248,21 @@ class Share:
     """What a new generation shares with the one before."""
 
     def __init__(self, folder: Path, files: Mapping[str, dict[str, Any]], before: Store | Segments,
-                 unchanged: Sequence[Known], fresh: int) -> None:
-        """`folder` and `files` are those of the generation before, `unchanged` is what it holds of the files that look
-        as they did, in their order, `fresh` are the bytes of all other files."""
+                 unchanged: Unchanged, size: int) -> None:
+        """`folder` and `files` are those of the generation before; `size`: bytes of the whole folder."""
         self._folder = folder
         self._parts = [before] if isinstance(before, Store) else before.parts
         firsts = np.zeros(1, np.int64) if isinstance(before, Store) else before.firsts[:-1]
-        numbers = np.fromiter((known.number for known in unchanged), np.int64, len(unchanged))
-        segments = np.searchsorted(firsts, numbers, "right") - 1
-        numbers -= firsts[segments]
+        segments = np.searchsorted(firsts, unchanged.numbers, "right") - 1
+        numbers = unchanged.numbers - firsts[segments]
         sizes = [np.diff(part.bounds(np.arange(part.articles + 1))) for part in self._parts]
         living = [int(own[numbers[segments == place]].sum()) for place, own in enumerate(sizes)]
-        size = sum(known.size for known in unchanged)
+        fresh = (size - unchanged.size) * sum(living) // max(1, unchanged.size)
         self.count = merging.shared(living, [part.count - own for part, own in zip(self._parts, living, strict=True)],
-                                    fresh * sum(living) // max(1, size))
+                                    fresh)
         mine = segments < self.count
         self.living = sum(living[: self.count])  # passages
-        self.files = [known.file for known, shared in zip(unchanged, mine.tolist(), strict=True) if shared]
+        self.files = [file for file, shared in zip(unchanged.files, mine.tolist(), strict=True) if shared]
         self._segments, self._numbers = segments[mine], numbers[mine]
         kept = list(dict.fromkeys(map(segment_of, by_segment(files))))[: self.count]
         self.names = {name: about for name, about in files.items()

@@ -255,12 +255,13 @@ class Store:
 
     def known(self) -> dict[str, Known]:
         """Every indexed file by its name, in the order of their names."""
-        return {known.file: known for known in self.every_known() if self._stay[known.number]}
+        return {known.file: known for known in self.each()}
 
-    def every_known(self) -> list[Known]:
-        """What is known of every file, also of those that are gone, by their numbers."""
-        return list(starmap(Known, self._database.execute(
-            "SELECT number, file, size, modified, touched, sha256 FROM articles ORDER BY file")))
+    def each(self) -> Iterator[Known]:
+        """Every indexed file, one after the other in the order of their names, which is that of their numbers."""
+        every = starmap(Known, self._database.execute(
+            "SELECT number, file, size, modified, touched, sha256 FROM articles ORDER BY file"))
+        return filter(lambda known: self._stay[known.number], every) if len(self._gone) else every
 
     def known_file(self, file: str) -> Known | None:
         """What is known of one file; None when the index does not hold it."""

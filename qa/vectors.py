@@ -215,20 +215,31 @@ class VectorIndex:
 
     def __init__(self, path: Path, shortlist: Path, search: Search = EXACT) -> None:
         """Opens what VectorWriter wrote. Raises OSError, ValueError or RuntimeError (FAISS) for damage."""
-        import faiss
-
         self._flat = _flat(path)
         self.count, self.dimension = int(self._flat.ntotal), int(self._flat.d)
-        self._candidates, self._refined = search.candidates, None
-        if search.kind == "shortlist":
-            short = _codes(shortlist)
-            if not isinstance(short, faiss.IndexIVFPQFastScan) or (short.ntotal, short.d, short.nlist) != (
-                    self.count, self.dimension, 1):
-                raise ValueError(f"{shortlist.name} does not belong to {path.name}")
-            self._short = short  # FAISS does not hold on to it
-            self._refined = faiss.IndexRefine(short, self._flat)
-        elif search.kind != "exact":
+        if search.kind not in ("exact", "shortlist"):
             raise ValueError(f"no search of the kind {search.kind!r}")
+        if search.kind == "shortlist" and not shortlist.is_file():
+            raise ValueError(f"{shortlist.name} is missing")
+        self._candidates = search.candidates
+        self._shortlist = shortlist if search.kind == "shortlist" else None
+        self._codes: tuple[Any, Any] | None = None
+        self._reading = threading.Lock()
+
+    def _refined(self) -> Any:
+        """The shortlist, read when it is first searched: who only builds upon this index needs none. Raises
+        ValueError, OSError or RuntimeError (FAISS) for damage."""
+        import faiss
+
+        assert self._shortlist is not None
+        with self._reading:
+            if self._codes is None:
+                short = _codes(self._shortlist)
+                if not isinstance(short, faiss.IndexIVFPQFastScan) or (short.ntotal, short.d, short.nlist) != (
+                        self.count, self.dimension, 1):
+                    raise ValueError(f"{self._shortlist.name} does not belong to the vectors beside it")
+                self._codes = short, faiss.IndexRefine(short, self._flat)  # FAISS does not hold on to the first
+            return self._codes[1]
 
     def rows(self, rows: Rows) -> Vectors:
         """The vectors of these rows, float32 (len(rows), dimension). Raises IndexError."""
@@ -270,9 +281,9 @@ class VectorIndex:
             allowed["sel"] = faiss.IDSelectorBitmap(  # type: ignore[call-arg]
                 np.packbits(bits, bitorder="little"))  # type: ignore[arg-type]
         index, parameters = self._flat, faiss.SearchParameters(**allowed) if allowed else None
-        if self._refined is not None and candidates < self.count and (rows is None or len(rows) > _FEW):
+        if self._shortlist is not None and candidates < self.count and (rows is None or len(rows) > _FEW):
             codes = faiss.SearchParametersIVF(nprobe=1, **allowed)  # type: ignore[call-arg]
-            index, parameters = self._refined, faiss.IndexRefineSearchParameters(
+            index, parameters = self._refined(), faiss.IndexRefineSearchParameters(
                 k_factor=candidates / k, base_index_params=codes)  # type: ignore[call-arg]
         with _threads(1):
             scores, found = index.search(np.ascontiguousarray(vectors, np.float32), k, params=parameters)

@@ -202,7 +202,7 @@ def test_codes_that_tell_nothing_are_not_used(tmp_path: Path) -> None:
 
 
 def test_truncated_files_are_refused(short: tuple[VectorIndex, Vectors], tmp_path: Path) -> None:
-    """Wherever they end; and so are those that do not belong together."""
+    """Wherever they end, at the latest by the first search; and so are those that do not belong together."""
     vectors = clustered(4_000)
     search = write(tmp_path, vectors, shortlist_from=4_000)
     whole = {name: (tmp_path / name).read_bytes() for name in "vs"}
@@ -210,18 +210,21 @@ def test_truncated_files_are_refused(short: tuple[VectorIndex, Vectors], tmp_pat
         for end in (*range(400), len(data) // 2, len(data) - 1):
             (tmp_path / name).write_bytes(data[:end])
             with pytest.raises((RuntimeError, ValueError)):
-                VectorIndex(tmp_path / "v", tmp_path / "s", search)
+                VectorIndex(tmp_path / "v", tmp_path / "s", search).nearest(vectors[0], 3)
         (tmp_path / name).write_bytes(data)
     assert VectorIndex(tmp_path / "v", tmp_path / "s", search).count == 4_000
     with pytest.raises(ValueError, match="holds no"):
         VectorIndex(tmp_path / "s", tmp_path / "s", search)
     with pytest.raises(ValueError, match="does not belong"):
-        VectorIndex(tmp_path / "v", tmp_path / "v", search)
+        VectorIndex(tmp_path / "v", tmp_path / "v", search).nearest(vectors[0], 3)
     with pytest.raises(ValueError, match="no search of the kind 'graph'"):
         VectorIndex(tmp_path / "v", tmp_path / "s", Search("graph"))
-    write(tmp_path, clustered(10))
-    with pytest.raises(ValueError, match="does not belong"):
+    (tmp_path / "s").rename(tmp_path / "other")
+    with pytest.raises(ValueError, match="missing"):
         VectorIndex(tmp_path / "v", tmp_path / "s", search)
+    write(tmp_path, clustered(5_000))
+    with pytest.raises(ValueError, match="does not belong"):
+        VectorIndex(tmp_path / "v", tmp_path / "other", search).nearest(vectors[0], 3)
 
 
 def test_a_file_that_begins_otherwise_is_refused(tmp_path: Path) -> None:
@@ -249,7 +252,7 @@ def test_codes_that_claim_too_much_take_no_memory(tmp_path: Path, claimed: int) 
     (tmp_path / "s").write_bytes(data)
     usual = faiss.get_deserialization_vector_byte_limit()
     with pytest.raises((RuntimeError, ValueError)):
-        VectorIndex(tmp_path / "v", tmp_path / "s", search)
+        VectorIndex(tmp_path / "v", tmp_path / "s", search).nearest(clustered(1)[0], 3)
     assert faiss.get_deserialization_vector_byte_limit() == usual
 
 
