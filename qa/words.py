@@ -31,12 +31,14 @@ _APOSTROPHES = "'\u2019\u2018\u201b\u02bc\u02bb\u2032\uff07`\u00b4"
 _GROUP = r"[ \u00a0\u2009\u202f.,\u066c'\u2019]"
 _GROUPS = "|".join(   # one separator within one number: 260 000, 270 000 are two
     rf"(?:{separator}\d{{3}})+" for separator in (" ", "\u00a0", "\u2009", "\u202f", r"\.", ",", "\u066c", "['\u2019]"))
-_ONE_LETTER = rf"[^\W\d_][{_MARKS}]*+"  # with the accents that stand behind it in a decomposed text
+_SYLLABLE = "[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?"  # of Hangul, decomposed
+_ONE_LETTER = rf"(?:{_SYLLABLE}|[^\W\d_])[{_MARKS}]*+"  # with the accents that stand behind it in a decomposed text
 _PIECE = re.compile(
     rf"\d(?<![.,].)\d{{0,2}}(?:{_GROUPS})(?:[.,\u066b]\d+)?(?!\w|[.,]\d)"   # 260 000; 260,000; 1.234,56
     r"|\d(?<![.,].)\d*[.,\u066b]\d+(?!\w|[.,]\d)"                                  # 3,5 and 3.5, but not 24.02.2018
     rf"|{_ONE_LETTER}\.{_ONE_LETTER}(?:\.{_ONE_LETTER})*(?![\w{_MARKS}])"                      # U.S.A, O.N.U
     r"|[^\W\d_]{1,5}+[-\u2010\u2011]\d+(?!\w)"                                     # F-16, covid-19
+    rf"|(?=[^\W\d_]{{1,5}}+[{_MARKS}]|{_SYLLABLE})(?:{_ONE_LETTER}){{1,5}}+[-\u2010\u2011]\d+(?!\w)"  # decomposed
     rf"|[\w{_MARKS}]+(?:[{_APOSTROPHES}][\w{_MARKS}]+)*"
     r"|[%\u066a\uff05$\u20ac\u00a3\u00a5]"
 )

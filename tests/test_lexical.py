@@ -141,6 +141,9 @@ def test_case_does_not_matter(text: str) -> None:
 
 
 @example("À.A")
+@example("\u03cc-0")
+@example("a.\uac00")
+@example("\uac00\ub098-16")
 @given(texts)
 def test_composition_does_not_matter(text: str) -> None:
     """A letter and its accent may be one character or two."""
