@@ -4,13 +4,16 @@
     python -m bench.build --quick   # 100 articles
 
 Every build is a process of its own, so that its memory is its own. The plain recipe embeds the first articles of the
-same folder, its imports and its model's loading not counted; qa's seconds are those of the whole process.
+same folder, its imports and its model's loading not counted; qa's seconds are those of the whole process. Its stages
+are timed in a build on one core, where none of them hides behind another. With another model (all-MiniLM-L6-v2) a
+build is compared with bare SentenceTransformer.encode of the very texts that it embeds.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import time
@@ -31,7 +34,7 @@ def stages() -> dict[str, tuple[tuple[object, str], ...]]:
         "reading": ((articles, "scan"), (articles, "read_bytes"), (build, "_read")),
         "splitting": ((reading, "passages"),),
         "cutting": ((reading, "cut"),),
-        "embedding": ((embedding, "_flush"),),
+        "embedding": ((reading, "meanings"), (embedding, "_flush")),
         "words": ((store, "build_lexical"),),
         "background": ((build, "background"),),
         "writing": ((store.Writer, "add"), (store.Writer, "finish"), (switching, "switch")),
@@ -39,19 +42,39 @@ def stages() -> dict[str, tuple[tuple[object, str], ...]]:
     }
 
 
-def one(folder: Path, index: Path) -> None:
-    """One rebuild in this process, its stages watched; prints them as JSON."""
+def one(folder: Path, index: Path, cores: str = "0", model: str | None = None) -> None:
+    """One rebuild in this process, its stages watched; prints them as JSON. `cores`: how many it may use, "0" for
+    all."""
     began = time.perf_counter()
+    if int(cores):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-int(cores):])
     watch = machine.Stages()
     import qa
 
     with watch.watching(stages()), watch.stage(REST):
-        report = qa.rebuild(folder, index=index)
+        report = qa.rebuild(folder, index=index, model=model)
     print(json.dumps({"report": report.to_dict(), "stages": watch.seconds, "seconds": time.perf_counter() - began}))
 
 
-def built(folder: Path, index: Path) -> tuple[machine.Run, dict[str, object]]:
-    done = machine.run([sys.executable, "-m", "bench.build", "--one", folder, index])
+def bare(index: Path, model: Path) -> None:
+    """SentenceTransformer.encode of every document of an index in one call, which sorts them by length; prints its
+    seconds, the model loaded."""
+    from sentence_transformers import SentenceTransformer
+
+    from qa.index import open_index
+    from qa.store import document
+
+    store = open_index(index).store
+    texts = [document(passage) for passage in store.passages(range(store.count))]
+    encoder = SentenceTransformer(str(model), device="cpu")
+    encoder.encode(texts[:8])
+    began = time.perf_counter()
+    encoder.encode(texts, normalize_embeddings=True)
+    print(json.dumps({"passages": len(texts), "seconds": time.perf_counter() - began}))
+
+
+def built(folder: Path, index: Path, *given: object) -> tuple[machine.Run, dict[str, object]]:
+    done = machine.run([sys.executable, "-m", "bench.build", "--one", folder, index, *map(str, given)])
     if done.code:
         raise SystemExit(f"the build of {folder} ended with {done.code}: {done.errors[-2_000:]}")
     return done, machine.json_of(done)
@@ -69,6 +92,10 @@ def measure(count: int, model: Path) -> tuple[list[object], list[object], list[o
     first, made = built(folder, index)
     plain_after = machine.json_of(
         machine.run([sys.executable, RECIPE, "build", model, folder, corpus.WORK / "plain-again", str(PLAIN)]))
+    alone = corpus.WORK / f"build-alone-{count}"
+    shutil.rmtree(alone, ignore_errors=True)
+    _, split = built(folder, alone, 1)
+    shutil.rmtree(alone)
     changed = sorted(folder.rglob("*.txt"))[count // 2]
     changed.write_text(changed.read_text("utf-8") + "\nOne sentence more.\n", "utf-8")
     again, after = built(folder, index)
@@ -79,7 +106,7 @@ def measure(count: int, model: Path) -> tuple[list[object], list[object], list[o
     passages = made["report"]["passages"]
     ours = passages / first.seconds
     theirs = [run["passages"] / run["seconds"] for run in (plain, plain_after)]
-    shares = {name: made["stages"].get(name, 0.0) for name in (*stages(), REST)}
+    shares = {name: split["stages"].get(name, 0.0) for name in (*stages(), REST)}
     total = sum(shares.values())
     return ([f"{count:,}", f"{passages:,}", f"{first.seconds:.1f}", f"{ours:.0f}",
              " and ".join(f"{rate:.0f}" for rate in theirs), f"{2 * ours / sum(theirs):.1f}", f"{first.memory:.0f}",
@@ -89,24 +116,46 @@ def measure(count: int, model: Path) -> tuple[list[object], list[object], list[o
              *(f"{after['stages'].get(name, 0.0):.1f}" for name in shares)])
 
 
+def transformed(count: int, model: Path) -> list[object]:
+    """A row of the table of builds with another model: the bare encoder before and after."""
+    index = corpus.WORK / f"build-transformer-{count}"
+    shutil.rmtree(index, ignore_errors=True)
+    done, made = built(corpus.folder(count), index, 0, model)
+    again = [sys.executable, "-m", "bench.build", "--bare", index, model]
+    rates = [run["passages"] / run["seconds"] for run in (machine.json_of(machine.run(again)) for _ in range(2))]
+    shutil.rmtree(index)
+    passages, embedding = made["report"]["passages"], made["stages"]["embedding"]
+    return [f"{count:,}", f"{passages:,}", f"{done.seconds:.1f}", f"{embedding:.1f}", f"{passages / embedding:.1f}",
+            " and ".join(f"{rate:.1f}" for rate in rates), f"{2 * passages / embedding / sum(rates):.2f}"]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--articles", type=int, nargs="+", default=[1_000, 10_000], help="sizes of folders")
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--one", nargs=2, type=Path, help=argparse.SUPPRESS)  # what `built` starts
+    parser.add_argument("--transformer", type=int, nargs="*", default=[200], help="sizes of folders for another model")
+    parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)  # what `built` starts
+    parser.add_argument("--bare", nargs=2, type=Path, help=argparse.SUPPRESS)  # what `transformed` starts
     given = parser.parse_args()
     if given.one:
-        return one(*given.one)
+        return one(Path(given.one[0]), Path(given.one[1]), *given.one[2:])
+    if given.bare:
+        return bare(*given.bare)
     model = machine.minilm()
     rows = [measure(count, model) for count in ([100] if given.quick else given.articles)]
     whole, split, again = zip(*rows, strict=True)
     print(machine.facts(), end="\n\n")
     machine.table(["articles", "passages", "seconds", "passages a second", "plain recipe, before and after",
                    "qa / plain recipe", "MB", "bytes of index a passage"], whole)
-    print("Each stage by itself:\n")
+    print("Each stage by itself, on one core:\n")
     machine.table(["articles", *stages(), REST], split)
     print("Again after one article has changed, seconds:\n")
     machine.table(["articles", "in all", "passages embedded", "MB", *stages(), REST], again)
+    others = [transformed(count, model) for count in ([20] if given.quick else given.transformer)]
+    if others:
+        print(f"With {machine.MODEL_PACKAGE} as --model, passages a second:\n")
+        machine.table(["articles", "passages", "seconds", "of which embedding", "embedded a second",
+                       "bare SentenceTransformer.encode, twice", "qa / bare"], others)
 
 
 if __name__ == "__main__":

@@ -140,8 +140,8 @@ class Writer:
             self._database.close()
             self._table.close()
             self._cuts.finish()
-            # the words take Python, the vectors let its lock go
-            spread(lambda finish: finish(), [self._finish_words, self._finish_vectors])
+            # the vectors let Python's lock go, the words take it
+            spread(lambda finish: finish(), [self._finish_vectors, self._finish_words])
 
     def _finish_vectors(self) -> None:
         self.search = self._vectors.finish()
