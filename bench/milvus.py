@@ -262,7 +262,7 @@ def found(where: str, questions: int, lite: bool, indexes: Sequence[str]) -> lis
     every = files.vectors(np.arange(files.count))
     truth = {}
     for label, within in withins.items():
-        among = files._within(within)
+        among = files.within(within)
         inside = np.arange(files.count) if among is None else among
         truth[label] = [inside[np.argsort(-(every[inside] @ vector))[:50]].tolist() for vector in vectors]
         print(f"{label}: {len(inside):,} passages", file=sys.stderr)
