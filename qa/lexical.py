@@ -6,6 +6,7 @@ import json
 import sqlite3
 import threading
 import weakref
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -21,7 +22,7 @@ from qa.words import BEGINNINGS, terms
 K1, B = 1.2, 0.75       # anything from 0.6 to 1.5, and from 0.6 to 0.9, is as good: bench/lexical.md
 TERMS_A_QUESTION = 128  # the rarest are kept: a pasted article is a slow question and no better one
 
-AT_ONCE = 25_000  # texts that bm25s weighs at once, some 130 MB
+AT_ONCE = 10_000  # texts that bm25s weighs at once, some 120 MB
 _BLOCK = 2_000_000  # entries of lists put together at once, some 60 MB
 _WORTH_STOPPING = 20_000  # entries of lists yet to be read: fewer are read faster than the best so far are found
 
@@ -32,6 +33,7 @@ _TERMS = "terms.sqlite"  # the number of each term, and of the word that it is i
 # and what each gets for it. Mapped, never read whole.
 _WEIGHTS, _ROWS, _LISTS = "weights.npy", "rows.npy", "lists.npy"
 _LENGTHS = "lengths.npy"  # of each text, how many terms it holds
+_OWN = "own.npy"  # of some of the texts, while they are weighed: the numbers of the terms whose lists there are
 _TERMS_OF = "terms_of.npy"  # of each word of the vocabulary the numbers of its terms, filled up with _NONE
 
 _NONE = -1
@@ -42,7 +44,7 @@ Scores = NDArray[np.float32]
 
 
 class _TermNumbers(Sequence[list[int]]):
-    """The term numbers of each text, made anew whenever they are asked for: all of them would fill the memory."""
+    """The term numbers of some texts, made anew whenever they are asked for: all of them would fill the memory."""
 
     def __init__(self, texts: Sequence[NDArray[np.int64]], terms_of: NDArray[np.int32], places: range) -> None:
         self._texts = texts
@@ -56,6 +58,16 @@ class _TermNumbers(Sequence[list[int]]):
         numbers = self._terms_of[self._texts[self._places[place]]]
         return numbers[numbers >= 0].tolist()
 
+    def of_their_own(self, terms: int) -> tuple[_TermNumbers, NDArray[np.int64]]:
+        """The same with numbers for those of so many terms alone that the texts hold, and what their numbers were."""
+        held = np.zeros(terms + 1, bool)
+        for place in self._places:
+            held[self._terms_of[self._texts[place]]] = True
+        own = np.flatnonzero(held[:terms])
+        numbers = np.full(terms + 1, _NONE, np.int32)
+        numbers[own] = np.arange(len(own))
+        return _TermNumbers(self._texts, numbers[self._terms_of], self._places), own
+
 
 def build(folder: Path, texts: Sequence[NDArray[np.int64]], vocabulary: Iterable[str]) -> None:
     """Writes the word index of `texts` into `folder`, which is made if missing; text i becomes row i. Each text is
@@ -64,13 +76,23 @@ def build(folder: Path, texts: Sequence[NDArray[np.int64]], vocabulary: Iterable
     bm25s weighs AT_ONCE texts at a time, so that its memory does not grow with them; what it says of each lot is then
     put together and weighed among all of them, see `reweighed`.
     """
-    numbers: dict[str, int] = {}
-    terms_of = np.array([[numbers.setdefault(term, len(numbers)) for term in own] + [_NONE] * (_MOST_TERMS - len(own))
-                         for own in map(terms, vocabulary)], np.int32).reshape(-1, _MOST_TERMS)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _COUNT).write_text(json.dumps(len(texts)), "utf-8")
+    terms_of, count = _number_terms(folder, vocabulary)
+    if count:
+        _write_weights(folder, texts, terms_of, count)
+
+
+def _number_terms(folder: Path, vocabulary: Iterable[str]) -> tuple[NDArray[np.int32], int]:
+    """The numbers of each word's terms, (words, most terms), which are also written, and how many terms there are."""
+    numbers: dict[str, int] = {}
+    flat = array("i")
+    for own in map(terms, vocabulary):
+        for term in own:
+            flat.append(numbers.setdefault(term, len(numbers)))
+        flat.extend([_NONE] * (_MOST_TERMS - len(own)))
+    terms_of = np.array(flat, np.int32).reshape(-1, _MOST_TERMS)
     if numbers:
-        _write_weights(folder, texts, terms_of, len(numbers))
         np.save(folder / _TERMS_OF, terms_of)
         words = np.full(len(numbers), _NONE)
         words[terms_of[:, 0]] = np.arange(len(terms_of))  # the first of a word's terms is the word itself
@@ -80,10 +102,11 @@ def build(folder: Path, texts: Sequence[NDArray[np.int64]], vocabulary: Iterable
                                    " CREATE TABLE terms (term TEXT PRIMARY KEY, number INTEGER NOT NULL,"
                                    " word INTEGER NOT NULL) WITHOUT ROWID;")
             database.executemany("INSERT INTO terms VALUES (?, ?, ?)",
-                                 ((term, number, int(words[number])) for term, number in sorted(numbers.items())))
+                                 ((term, numbers[term], int(words[numbers[term]])) for term in sorted(numbers)))
             database.commit()
         finally:
             database.close()
+    return terms_of, len(numbers)
 
 
 def _write_weights(folder: Path, texts: Sequence[NDArray[np.int64]], terms_of: NDArray[np.int32], count: int) -> None:
@@ -98,7 +121,7 @@ def _write_weights(folder: Path, texts: Sequence[NDArray[np.int64]], terms_of: N
             _weigh(lot, _TermNumbers(texts, terms_of, places), count)
             lots.append(lot)
     if len(texts) > AT_ONCE:
-        _put_together(folder, lots, lengths)
+        _put_together(folder, lots, lengths, count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,20 +140,24 @@ class _Lot:
 def _weigh(lot: _Lot, numbers: _TermNumbers, terms: int) -> None:
     import bm25s
 
+    numbers, own = numbers.of_their_own(terms)
     index = bm25s.BM25(method="lucene", k1=K1, b=B)
-    found = index.build_index_from_ids(list(range(terms)), numbers, show_progress=False)
+    found = index.build_index_from_ids(list(range(len(own))), numbers, show_progress=False)
     np.save(lot.path(_WEIGHTS), np.asarray(found["data"], np.float32) * np.float32(K1 + 1))
     np.save(lot.path(_ROWS), np.asarray(found["indices"], np.int32))
     np.save(lot.path(_LISTS), np.asarray(found["indptr"], np.int64))
+    if lot.prefix:
+        np.save(lot.path(_OWN), own)
 
 
-def _put_together(folder: Path, lots: Sequence[_Lot], lengths: NDArray[np.int32]) -> None:
+def _put_together(folder: Path, lots: Sequence[_Lot], lengths: NDArray[np.int32], terms: int) -> None:
     """One list of each term out of those of all lots, a block of terms at a time."""
-    every = [np.load(lot.path(_LISTS)) for lot in lots]
-    lists = np.sum(every, axis=0)
+    every = [(np.load(lot.path(_OWN), mmap_mode="r"), np.load(lot.path(_LISTS), mmap_mode="r")) for lot in lots]
+    lists = np.zeros(terms + 1, np.int64)
+    for own, each in every:
+        lists[own + 1] += np.diff(each)
+    np.cumsum(lists, out=lists)
     np.save(folder / _LISTS, lists)
-    rarity = log_rarity(len(lengths), np.diff(lists))
-    own = [log_rarity(lot.count, np.diff(each)) for lot, each in zip(lots, every, strict=True)]
     average = float(lengths.mean())
     with (folder / _WEIGHTS).open("wb") as weights, (folder / _ROWS).open("wb") as rows:
         for file, form in ((weights, "<f4"), (rows, "<i4")):
@@ -142,23 +169,26 @@ def _put_together(folder: Path, lots: Sequence[_Lot], lengths: NDArray[np.int32]
             block_rows = np.zeros(lists[last] - lists[first], np.int32)
             block_weights = np.zeros(len(block_rows), np.float32)
             at = lists[first:last] - lists[first]
-            for lot, each, before in zip(lots, every, own, strict=True):
-                begin, end = int(each[first]), int(each[last])
-                counts = np.diff(each[first : last + 1])
-                target = np.repeat(at - each[first:last] + begin, counts) + np.arange(end - begin)
+            after = log_rarity(len(lengths), np.diff(lists[first : last + 1]))
+            for lot, (own, each) in zip(lots, every, strict=True):
+                some = slice(*np.searchsorted(own, [first, last]))
+                begins = np.asarray(each[some.start : some.stop + 1])
+                begin, end, counts = int(begins[0]), int(begins[-1]), np.diff(begins)
+                held_by = own[some] - first
+                target = np.repeat(at[held_by] - begins[:-1] + begin, counts) + np.arange(end - begin)
                 mine = lengths[lot.first : lot.first + lot.count]
                 held = _part(lot.path(_ROWS), begin, end, "<i4")
                 block_rows[target] = held + lot.first
                 block_weights[target] = reweighed(
                     _part(lot.path(_WEIGHTS), begin, end, "<f4"), mine[held],
-                    (np.repeat(before[first:last], counts), float(mine.mean())),
-                    (np.repeat(rarity[first:last], counts), average))
-                at += counts
+                    (np.repeat(log_rarity(lot.count, counts), counts), float(mine.mean())),
+                    (np.repeat(after[held_by], counts), average))
+                at[held_by] += counts
             weights.write(block_weights.tobytes())
             rows.write(block_rows.tobytes())
             first = last
     for lot in lots:
-        for name in (_WEIGHTS, _ROWS, _LISTS):
+        for name in (_WEIGHTS, _ROWS, _LISTS, _OWN):
             lot.path(name).unlink()
 
 
