@@ -248,16 +248,12 @@ def _client_class(address: Address) -> Any:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it would print of a wrong address is also raised
     try:
         from pymilvus import MilvusClient
-        from pymilvus.client import entity_helper
 
         if address.lite:
             _load_lite()
     except ImportError as error:
         raise IndexProblem(f"An index in Milvus needs {error.name or 'pymilvus'}, which is not installed. Install it:"
                            " pip install 'qa-articles[milvus]'") from error
-    # It would look at each character of every text that is written, by itself: half the time of a build. Whether a text
-    # fits is known before.
-    entity_helper.CHECK_STR_ARRAY = False
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL + 1)  # it prints what it also raises, with its traceback
     return MilvusClient
 
