@@ -7,7 +7,6 @@ import contextlib
 import os
 import re
 import stat
-import threading
 from bisect import bisect_right
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -322,22 +321,9 @@ def _language(text: str) -> str:
     sample = text[:_SAMPLE]
     if len(list(islice(filter(str.isalpha, sample), 3))) < 3:
         return "und"
-    with _loading:
-        import py3langid  # questions never need it
+    import py3langid  # half a second for the first text, and questions never need it
 
-        return str(py3langid.classify(sample)[0])
-
-
-_loading = threading.Lock()
-
-
-def prepare() -> None:
-    """Loads what tells languages: half a second, most of it unpacking, meanwhile another thread may do something
-    else."""
-    with _loading:
-        import py3langid
-
-        py3langid.classify("")
+    return str(py3langid.classify(sample)[0])
 
 
 # --- sections --------------------------------------------------------------------------------------------------

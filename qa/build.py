@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import threading
 import time
 from array import array
 from collections import deque
@@ -104,7 +103,6 @@ def _rebuild(folder: Path, where: Place, model: str | None, full: bool, progress
     began = time.perf_counter()
     if not folder.is_dir():
         articles.scan(folder)  # says what is wrong with it, before anything is made
-    threading.Thread(target=articles.prepare, daemon=True).start()  # while the model is loaded and the folder listed
     chosen = chosen or encoder.load(model)
     recipe = Recipe(chosen.name, chosen.fingerprint, chosen.dimension, passage_size)
     with where.building() as making, contextlib.ExitStack() as closing:
