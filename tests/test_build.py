@@ -486,8 +486,10 @@ def alike(hits: list[dict[str, object]]) -> list[dict[str, object]]:
 
 SEGMENTS = [  # (passages from which segments are shared, share of small ones, passages of one that is never kept)
     (10**9, 0.1, 500),  # what small folders get: everything in one
-    (0, 1.0, 0),  # every change a segment of its own, as long as one before is larger
-    (0, 1.0, 10**9),  # one large segment, and one with all that came since
+    # every change a segment of its own, as long as one before is larger
+    pytest.param(0, 1.0, 0, marks=pytest.mark.slow),
+    # one large segment, and one with all that came since
+    pytest.param(0, 1.0, 10**9, marks=pytest.mark.slow),
     (0, 0.5, 1),
 ]
 

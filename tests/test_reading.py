@@ -284,6 +284,7 @@ def test_what_goes_between_the_processes_is_whole() -> None:
 def test_other_processes_embed_as_this_one_does(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """With the same model, bit for bit; a large file, or one of another model than it was, is left to this process."""
     monkeypatch.setattr(reading, "MANY", 0)
+    monkeypatch.setattr(reading, "cores", lambda: 2)  # one process besides this
     monkeypatch.setattr(Reader, "_own", waits)
     copied = shutil.copytree(SHIPPED_FOLDER, tmp_path / "model")
     encoder = StaticEncoder(copied)
