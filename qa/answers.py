@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from qa import reranker as rerankers
 from qa.background import ANY, expected
-from qa.closeness import Asked, asked
+from qa.closeness import Asked, Scores, asked
 from qa.cores import Turns
 from qa.dates import parse_bound
 from qa.encoder import Encoder, LightEncoder
@@ -344,9 +344,10 @@ def _matched(text: str, wanted: frozenset[str]) -> tuple[str, ...]:
 
 # Logistic regressions over `features`, fitted by `python -m training.confidence`: the intercept, then the weights.
 _RULES = {
-    True: (-1.664, (6.419, 0.664, 0.514, 0.547)),  # with a light encoder
-    False: (-1.41, (0.466, 1.478, 1.002, 0.657, 0.647)),  # with another
+    True: (-1.76, (6.288, 0.729, 0.591, 0.911, 0.228)),  # with a light encoder
+    False: (-1.522, (0.283, 1.505, 1.046, 0.617, 0.613)),  # with another
 }
+_RIVALS = 7         # passages that the best is compared with, fewer in a smaller folder
 _SMALLEST_SPREAD = (0.05, 0.10, 0.05)  # cosine, coverage, interaction: below this, differences are noise
 
 
@@ -355,13 +356,12 @@ def features(index: Index, language: str, ranking: Ranking) -> list[float]:
     same index. `language` is the question's.
 
     With a light encoder: the sum, for a passage in the question's language; for one in another the rises of cosine
-    and interaction, in spreads, and 1. With another encoder, whose cosines have a scale of their own: the rises of
-    cosine and coverage, for a passage in the question's language or in another, and 1 for one in another. What the
-    other kind of passage would fill is zero.
+    and interaction, in spreads, by how much the best score leads, and 1. With another encoder, whose cosines have a
+    scale of their own: the rises of cosine and coverage, for a passage in the question's language or in another, and 1
+    for one in another. What the other kind of passage would fill is zero.
     """
-    light = isinstance(index.encoder, LightEncoder)
     if not len(ranking.rows):
-        return [0.0] * (4 if light else 5)
+        return [0.0] * 5
     usual = expected(index.manifest.background, language, ANY)
     at = int(ranking.sums.argmax())
     best = (ranking.vector[at], ranking.lexical[at], ranking.interaction[at])
@@ -369,9 +369,16 @@ def features(index: Index, language: str, ranking: Ranking) -> list[float]:
         (float(value) - middle) / max(spread, smallest) for value, middle, spread, smallest
         in zip(best, usual[::2], usual[1::2], _SMALLEST_SPREAD, strict=True))
     same = index.store.languages_of(ranking.rows[at : at + 1])[0] == language
-    if light:
-        return [float(ranking.sums[at]), 0.0, 0.0, 0.0] if same else [0.0, cosine, met, 1.0]
+    if isinstance(index.encoder, LightEncoder):
+        return [float(ranking.sums[at]), 0.0, 0.0, 0.0, 0.0] if same else [0.0, cosine, met, _lead(ranking.scores), 1.0]
     return [cosine, covered, 0.0, 0.0, 0.0] if same else [0.0, 0.0, cosine, covered, 1.0]
+
+
+def _lead(scores: Scores) -> float:
+    """By how much the best of these scores exceeds the mean of the next ones: an answer stands out, what has nothing
+    to do with a question is about equally far from it everywhere."""
+    best = np.sort(scores)[::-1][: 1 + _RIVALS]
+    return float(best[0] - best[1:].mean()) if len(best) > 1 else 0.0
 
 
 def _confidence(index: Index, language: str, ranking: Ranking) -> float:

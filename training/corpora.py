@@ -25,9 +25,12 @@ LICENCES = {  # only the sets named here are read; a new set must be given its l
     "bible_scrollmapper": "public domain",
     "bilinguator_books": "MIT (repository); old books",
     "bitcoin_org": "MIT",
+    "cldr_names": "Unicode licence (CLDR)",
     "country_names": "open",
     "dictionaries": "CC BY-SA (Wiktionary), free licences (FreeDict)",
+    "freedict": "CC BY-SA 3.0 (WikDict, FreeDict)",
     "gnome_help": "CC BY-SA",
+    "inflections": "CC BY-SA (dictionaries), ODbL and CC BY-SA (lists of forms, by simplemma)",
     "laws_canada": "Open Government Licence - Canada",
     "mono_commonvoice": "CC0",
     "mono_questions": "CC BY-SA 4.0",
@@ -219,6 +222,8 @@ def prepare(corpora: Path, evaluation: Path, work: Path, *, processes: int = 4) 
     folder = work / "pairs"
     folder.mkdir(parents=True, exist_ok=True)
     used, refused = sources(corpora)
+    more, refused_too = sources(work / "corpora")  # from `training.dictionaries`, if it was run
+    used, refused = used + more, refused | refused_too
     used.sort(key=lambda source: -source.path.stat().st_size)
     with ProcessPoolExecutor(processes, initializer=_start, initargs=(evaluation,)) as pool:
         records = list(pool.map(_prepare, used, [folder] * len(used)))

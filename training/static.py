@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from tokenizers import Tokenizer
 
 from training import shipping
@@ -26,6 +27,7 @@ from training.tokens import Pairs, Ragged, load
 DIMENSIONS = 512
 BATCH = 3_072       # pairs
 SCALE = 25.0        # of the cosines, the inverse of a temperature of 0.04
+TRAINED = 2.8       # root mean square of the components after an earlier run, to which RATE belongs
 RATE = 0.1          # of Adam, where a component of a token's vector starts at about 1
 LONGEST = 160       # tokens of a side; longer texts are cut at another place each time
 PART = 0.4          # share of batches of translations where one side is only a part of the text, as questions are
@@ -45,6 +47,9 @@ EMPHASIS = {        # beyond their size: what reads like the questions and artic
     "laws_canada": 0.4,
     "qa_laws_canada": 0.6,
     "dictionaries": 0.6,
+    "inflections": 0.12,
+    "freedict": 0.2,
+    "cldr_names": 1.0,
     "bible_scrollmapper": 0.5,
     "win32_docs": 0.3,
     "php_docs": 0.6,
@@ -158,6 +163,22 @@ def token_counts(sources: list[Pairs], size: int) -> np.ndarray:
     return counts
 
 
+def carried_over(model: Path, tokenizer: Tokenizer, seed: int = 0) -> np.ndarray:
+    """Return starting vectors for another vocabulary: of each token the sum of the old pieces of its characters, so
+    that texts start where they stood. `model` is a folder that `shipping.save_static` wrote."""
+    old = Tokenizer.from_file(str(model / "tokenizer.json"))
+    with safe_open(str(model / "model.safetensors"), "numpy") as stored:
+        vectors = stored.get_tensor("embeddings") * stored.get_tensor("weights")[:, None]
+    unknown = old.token_to_id("[UNK]")
+    vectors *= TRAINED / np.sqrt((vectors ** 2).mean())  # what ships is scaled to lengths of at most one
+    table = np.random.default_rng(seed).standard_normal((tokenizer.get_vocab_size(), vectors.shape[1]), np.float32)
+    for token, row in tokenizer.get_vocab().items():
+        pieces = [piece.id for piece in old.model.tokenize(token) if piece.id != unknown]
+        if pieces:
+            table[row] = vectors[pieces].sum(0)
+    return table
+
+
 def train(
     sources: list[Pairs],
     size: int,
@@ -234,11 +255,15 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=RATE)
     parser.add_argument("--scale", type=float, default=SCALE)
     parser.add_argument("--start", type=Path, help="float vectors (.npy) of an earlier run to go on from")
+    parser.add_argument("--carry-over", type=Path, help="a static model of another vocabulary to start from")
     parser.add_argument("--name", default="static", help="the float vectors are kept as WORK/NAME.npy")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(arguments.threads)
     tokenizer = Tokenizer.from_file(str(arguments.work / "tokenizer.json"))
+    start = np.load(arguments.start) if arguments.start else None
+    if arguments.carry_over:
+        start = carried_over(arguments.carry_over, tokenizer)
     table = train(
         load(arguments.work),
         tokenizer.get_vocab_size(),
@@ -247,7 +272,7 @@ def main() -> None:
         batch=arguments.batch,
         rate=arguments.rate,
         scale=arguments.scale,
-        start=np.load(arguments.start) if arguments.start else None,
+        start=start,
     )
     np.save(arguments.work / f"{arguments.name}.npy", table)
     shipping.save_static(arguments.output, tokenizer, table, card=Path(__file__).parent / "README.md")

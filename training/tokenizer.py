@@ -1,4 +1,4 @@
-"""The vocabulary: byte-pair encoding over folded words, trained on all languages in balance.
+"""The vocabulary: byte-pair encoding over folded words, by how often they are met in each language.
 
     python -m training.tokenizer --work .work
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
 from collections import defaultdict
@@ -14,10 +15,16 @@ from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-SIZE = 48_000                # entries
+SIZE = 64_000                # entries: as many as two bytes can number, nearly
 ALPHABET = 7_500             # characters of them: all of the common Han characters, kana and Hangul syllables
-CHARACTERS = 12_000_000      # of text a language, at most; English and French get twice as many
+CHARACTERS = 500_000       # of the corpora's text a language, at most: for punctuation, figures and rare characters
+WORDS = 200_000              # words a language, as often as they are met (`wordfreq`): the corpora are no newspapers
+MORE = {"fr": 18.0, "en": 15.0, "ru": 12.0, "es": 12.0, "de": 10.0, "zh": 15.0, "it": 6.0, "pt": 6.0, "ar": 8.0}
+# times as many: what people are likeliest to read and to ask in
+PIECE_CHARACTERS = 12_000_000  # of text a language for the transformer's vocabulary
 PIECES = 62_000              # entries of the transformer's vocabulary, English ones included
+LANGUAGES = ("ar", "cs", "de", "el", "en", "es", "fa", "fr", "he", "hi", "id", "it", "ja", "ko", "nl", "pl", "pt", "ro",
+             "ru", "sv", "tr", "uk", "vi", "zh")
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 
 # Marks that readers and writers leave out: Latin, Greek and Cyrillic accents, Arabic vowels and hamza
@@ -62,9 +69,22 @@ def untrained() -> Tokenizer:
     return tokenizer
 
 
-def balanced(work: Path, *, without: tuple[str, ...] = (), seed: int = 0) -> Iterator[str]:
+def common() -> Iterator[str]:
+    """Yield the words of each language, each as often as `wordfreq` (Speer 2022) has met it among so many."""
+    from wordfreq import available_languages, get_frequency_dict
+
+    for language in sorted(available_languages("best")):
+        if language in LANGUAGES:
+            for word, share in get_frequency_dict(language, "best").items():
+                met = round(share * WORDS * MORE.get(language, 1.0))
+                for first in range(0, met, 1_000):
+                    yield " ".join([word] * min(1_000, met - first))
+
+
+def balanced(work: Path, characters: int, *, without: tuple[str, ...] = (), seed: int = 0) -> Iterator[str]:
     """Yield texts until each language has given its share of characters, the sets of a language in turn."""
-    records = json.loads((work / "sources.json").read_text())["used"]
+    records = [record for record in json.loads((work / "sources.json").read_text())["used"]
+               if record["set"] != "inflections"]
     texts: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
         lines = (work / "pairs" / f"{record['name']}.tsv").read_text(encoding="utf-8").split("\n")
@@ -75,7 +95,7 @@ def balanced(work: Path, *, without: tuple[str, ...] = (), seed: int = 0) -> Ite
     for language, sets in sorted(texts.items()):
         if language in without:
             continue
-        budget = CHARACTERS * (2 if language in ("en", "fr") else 1)
+        budget = characters
         for lines in sets.values():
             chance.shuffle(lines)
         queues = [lines for _, lines in sorted(sets.items())]
@@ -95,11 +115,11 @@ def train(work: Path) -> Tokenizer:
         vocab_size=SIZE,
         limit_alphabet=ALPHABET,
         special_tokens=list(SPECIAL),
-        min_frequency=3,
+        min_frequency=2,
         max_token_length=20,
         show_progress=False,
     )
-    tokenizer.train_from_iterator(balanced(work), trainer)
+    tokenizer.train_from_iterator(itertools.chain(common(), balanced(work, CHARACTERS)), trainer)
     return tokenizer
 
 
@@ -122,7 +142,7 @@ def word_pieces(work: Path, english: list[str]) -> Tokenizer:
     trainer = trainers.WordPieceTrainer(
         vocab_size=SIZE, limit_alphabet=ALPHABET, min_frequency=3, show_progress=False
     )
-    tokenizer.train_from_iterator(balanced(work, without=("en",)), trainer)
+    tokenizer.train_from_iterator(balanced(work, PIECE_CHARACTERS, without=("en",)), trainer)
     kept = list(SPECIAL) + [piece for piece in english if not piece.startswith("[")]
     known = set(kept)
     ordered = sorted(tokenizer.get_vocab().items(), key=lambda entry: entry[1])  # the commonest first
