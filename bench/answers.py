@@ -19,7 +19,7 @@ import numpy as np
 
 import qa
 from bench import corpus, machine
-from qa import answers, closeness, cuts, index, lexical, retrieval, store
+from qa import answers, closeness, cuts, index, lexical, ranker, retrieval, store
 
 STAGES = {
     "understanding": ((answers, "understand"),),
@@ -29,8 +29,9 @@ STAGES = {
     "cuts": ((cuts.Cuts, "of"),),
     "coverage": ((lexical.Lexical, "held"), (closeness.Meter, "_whole_coverage")),
     "interaction": ((closeness.Meter, "sentences"),),
-    "cosines": ((closeness.Meter, "measures"),),
-    "marking": ((answers, "_answering"),),
+    "cosines": ((closeness.Meter, "met"),),
+    "ranker": ((ranker.Meeting, "of"), (ranker.Ranker, "merits")),
+    "marking": ((answers, "_answering"), (answers, "_matched")),
     "hits": ((answers, "_hits"),),
     "files": ((index.Index, "there"), (index.Index, "changed")),
 }

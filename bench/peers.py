@@ -3,8 +3,9 @@
     python -m bench.peers           # 100 articles
     python -m bench.peers --quick   # 20 articles, one round
 
-All with all-MiniLM-L6-v2, in an environment of the bench's own (.work/bench/peers, made when it is not there; a few
-minutes and 1.3 GB). For each: building an index, the first answer of a new process over it, and the answers after that.
+Each with all-MiniLM-L6-v2, and each but LlamaIndex, which cannot load it, with the model that ships with qa; in an
+environment of the bench's own (.work/bench/peers, made when it is not there; a few minutes and 1.3 GB). For each:
+building an index, the first answer of a new process over it, and the answers after that.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def txtai(model: str, hybrid: bool) -> tuple[Callable[..., int], Callable[..., C
     from txtai import Embeddings
 
     def build(folder: Path, index: Path) -> int:
-        embeddings = Embeddings(path=model, content=True, hybrid=hybrid)
+        embeddings = Embeddings(path=model, method="sentence-transformers", content=True, hybrid=hybrid)
         passages = texts(folder)
         embeddings.index(passages)
         embeddings.save(str(index))
@@ -99,17 +100,19 @@ def llamaindex(model: str) -> tuple[Callable[..., int], Callable[..., Callable[[
     return build, opened
 
 
-def ours() -> tuple[Callable[..., int], Callable[..., Callable[[str], object]]]:
+def ours(model: str) -> tuple[Callable[..., int], Callable[..., Callable[[str], object]]]:
     import qa
+    from qa.recipe import SHIPPED_FOLDER, SHIPPED_MODEL
 
-    return (lambda folder, index: qa.rebuild(folder, index=index).passages,
+    chosen = SHIPPED_MODEL if Path(model) == SHIPPED_FOLDER else model
+    return (lambda folder, index: qa.rebuild(folder, index=index, model=chosen).passages,
             lambda index: lambda question: qa.retrieve(question, 5, index=index))
 
 
 def peer(name: str, task: str, model: str, folder: Path, index: Path, questions: list[str]) -> dict[str, object]:
     build, opened = {"txtai": lambda: txtai(model, False), "txtai, hybrid": lambda: txtai(model, True),
                      "LangChain FAISS": lambda: langchain(model), "LlamaIndex": lambda: llamaindex(model),
-                     "qa": ours}[name]()
+                     "qa": lambda: ours(model)}[name]()
     began = time.perf_counter()
     if task == "build":
         passages = build(folder, index)
@@ -152,43 +155,49 @@ def main() -> None:
     given = parser.parse_args()
     if given.quick:
         given.articles, given.rounds = 20, 1
-    python, model = environment(corpus.WORK / "peers"), machine.minilm()
+    from qa.recipe import SHIPPED_FOLDER
+
+    python = environment(corpus.WORK / "peers")
+    models = {"MiniLM": machine.minilm(), "shipped": SHIPPED_FOLDER}
     folder, questions = corpus.folder(given.articles), corpus.questions(WARM + 1)
     names = ("qa", "txtai", "txtai, hybrid", "LangChain FAISS", "LlamaIndex")
+    # LlamaIndex asks every model how long a text may be, and a static one sets no limit
+    every = [(name, model) for model in models for name in names if (name, model) != ("LlamaIndex", "shipped")]
     where, out = corpus.WORK / "peers-indexes", corpus.WORK / "peer.json"
     shutil.rmtree(where, ignore_errors=True)
 
-    def run(name: str, task: str, asked: list[str]) -> tuple[machine.Run, dict[str, list[float]]]:
+    def run(one: tuple[str, str], task: str, asked: list[str]) -> tuple[machine.Run, dict[str, list[float]]]:
+        name, model = one
         done = machine.run([sys.executable if name == "qa" else python, "-m", "bench.peers", "--peer", name, task,
-                            model, folder, where / name.replace(", ", "-"), out, *asked])
+                            models[model], folder, where / f"{name.replace(', ', '-')}-{model}", out, *asked])
         if done.code:
-            raise SystemExit(f"{name}, {task}: {done.errors[-2_000:]}")
+            raise SystemExit(f"{name} with {model}, {task}: {done.errors[-2_000:]}")
         return done, json.loads(out.read_text("utf-8"))
 
     where.mkdir(parents=True)
-    builds = {name: run(name, "build", []) for name in names}
-    for name in names:  # so that all files are in memory and all modules compiled
-        run(name, "ask", questions[:1])
-    first: dict[str, list[machine.Run]] = {name: [] for name in names}
-    warm: dict[str, list[float]] = {name: [] for name in names}
+    builds = {one: run(one, "build", []) for one in every}
+    for one in every:  # so that all files are in memory and all modules compiled
+        run(one, "ask", questions[:1])
+    first: dict[tuple[str, str], list[machine.Run]] = {one: [] for one in every}
+    warm: dict[tuple[str, str], list[float]] = {one: [] for one in every}
     for _ in range(given.rounds):
-        for name in names:
-            first[name].append(run(name, "ask", questions[:1])[0])
-            warm[name] += run(name, "ask", questions)[1]["times"]
+        for one in every:
+            first[one].append(run(one, "ask", questions[:1])[0])
+            warm[one] += run(one, "ask", questions)[1]["times"]
     listed = subprocess.run([python, "-m", "pip", "list", "--format=json"], capture_output=True, check=True)
     versions = {one["name"]: one["version"] for one in json.loads(listed.stdout)}
     peers = ("txtai", "langchain-community", "llama-index-core", "torch")
     print(f"{machine.facts()}; peers: {', '.join(f'{name} {versions[name]}' for name in peers)}", end="\n\n")
     rows = []
-    for name in names:
-        seconds = [run.seconds for run in first[name]]
-        made = builds[name][1]
-        rows.append([name, made["passages"], f"{builds[name][0].seconds:.1f}", f"{builds[name][0].memory:.0f}",
+    for one in every:
+        seconds = [run.seconds for run in first[one]]
+        made, beside = builds[one][1], first["qa", one[1]]
+        rows.append([one[0], one[1], made["passages"], f"{builds[one][0].seconds:.1f}", f"{builds[one][0].memory:.0f}",
                      f"{machine.median(seconds):.2f}",
-                     f"{machine.ratio([run.seconds for run in first['qa']], seconds):.1f}",
-                     f"{machine.median([run.memory for run in first[name]]):.0f}",
-                     f"{1000 * machine.median(warm[name]):.1f}", f"{1000 * machine.worst(warm[name]):.1f}"])
-    machine.table([f"{given.articles} articles", "passages", "build, seconds", "MB", "first answer, seconds",
+                     f"{machine.ratio([run.seconds for run in beside], seconds):.1f}",
+                     f"{machine.median([run.memory for run in first[one]]):.0f}",
+                     f"{1000 * machine.median(warm[one]):.1f}", f"{1000 * machine.worst(warm[one]):.1f}"])
+    machine.table([f"{given.articles} articles", "model", "passages", "build, seconds", "MB", "first answer, seconds",
                    "times qa's", "MB", "next answers p50, ms", "p99, ms"], rows)
     os.unlink(out)
 
