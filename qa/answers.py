@@ -312,20 +312,20 @@ def _repeats(words: NDArray[np.int64], others: int, common: NDArray[np.int64]) -
 def _answering(index: Index, question: Asked, ranking: Ranking, groups: list[_Group]) -> list[tuple[int, int]]:
     """For each passage that is shown where in it the sentence stands that answers best, as (start, end) characters."""
     met = ranking.met
-    if met is None:
-        return []
-    owns = [np.arange(*met.bounds[ranking.places[group.at] :][:2]) for group in groups]
-    spans = [met.spans[own].tolist() for own in owns]
-    texts = [group.shown.text[start:end] for group, own in zip(groups, spans, strict=True) for start, end in own]
-    every = np.concatenate(owns)
-    cosines = met.cosines[every] if met.cosines is not None else (
-        index.encoder.encode_passages(texts) @ question.vector)
-    heading = np.array([text[-1] not in _ENDS for text in texts])
-    merits = (cosines + _SENTENCE_WORDS * met.coverage[every] + _SENTENCE_INTERACTION * met.interaction[every]
-              - _HEADING * heading)
-    ends = np.cumsum([len(own) for own in owns])
-    best = [own[int(np.argmax(part))] for own, part in zip(spans, np.split(merits, ends[:-1]), strict=True)]
-    return [(start, end) for start, end in best]
+    found: list[tuple[int, int]] = []
+    for group in groups:
+        assert met is not None
+        place = ranking.places[group.at]
+        own = slice(met.bounds[place], met.bounds[place + 1])
+        spans = [(start, end) for start, end in met.spans[own].tolist()]
+        texts = [group.shown.text[start:end] for start, end in spans]
+        cosines = met.cosines[own] if met.cosines is not None else (
+            index.encoder.encode_passages(texts) @ question.vector)
+        heading = np.array([text[-1] not in _ENDS for text in texts])
+        merits = (cosines + _SENTENCE_WORDS * met.coverage[own] + _SENTENCE_INTERACTION * met.interaction[own]
+                  - _HEADING * heading)
+        found.append(spans[int(np.argmax(merits))])
+    return found
 
 
 def _may_match(question: Asked, ranking: Ranking, group: _Group) -> bool:
