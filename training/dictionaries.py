@@ -3,8 +3,8 @@
     python -m training.dictionaries --work .work
 
 Reads Debian's packages of FreeDict (the dictionaries under CC BY-SA 3.0, made from Wiktionary) and of the Unicode
-CLDR, and simplemma's lists of forms (`pip install simplemma wordfreq`, the second for the tokenizer), and writes `WORK/corpora` in the
-layout of `training.corpora`: `freedict/fr-ru.tsv.xz`, `cldr_names/en-ru.tsv.xz`, `inflections/fr-ru.tsv.xz`. Without
+CLDR, and simplemma's lists of forms, and writes `WORK/corpora` in the layout of
+`training.corpora`: `freedict/fr-ru.tsv.xz`, `cldr_names/en-ru.tsv.xz`, `inflections/fr-ru.tsv.xz`. Without
 them a language of many forms is known by the forms of its dictionary alone: Russian «президенты» was four pieces that
 meant nothing together.
 """
