@@ -238,12 +238,13 @@ _ENDING = 1.0  # seconds that a process has to end by itself, which tells its ex
 
 
 def _process(lives: int) -> subprocess.Popen[bytes]:
-    # the index's lock is not handed down: Python opens no file for its children
+    # the index's lock is not handed down: Python opens no file for its children. -P: a folder called qa where somebody
+    # works is not this package; modules are found where this process finds them, and nowhere else
     return subprocess.Popen(
-        [sys.executable, "-m", "qa.reading", str(lives)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        [sys.executable, "-P", "-m", "qa.reading", str(lives)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL, pass_fds=[lives],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1",
-             "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"})
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.curdir for path in sys.path),
+             "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"})
 
 
 def _answer(stream: IO[bytes]) -> bytes | None:

@@ -75,6 +75,16 @@ def test_a_small_folder_starts_no_process() -> None:
         assert reader._hands == []
 
 
+def test_a_package_of_that_name_where_somebody_works_is_not_taken(
+    reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has cloned another qa beside the articles."""
+    (tmp_path / "qa").mkdir()
+    (tmp_path / "qa" / "__init__.py").write_text("raise SystemExit(7)")
+    monkeypatch.chdir(tmp_path)
+    assert at_once(reader, "a.html", PAGE, 100).article.title == "Boats"
+
+
 @pytest.mark.slow
 def test_what_takes_too_long_is_stopped(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its reason says so, and the next file is read."""
