@@ -45,6 +45,7 @@ _ENDS = ".!?…。！？؟।»”\"')"  # how a sentence ends; a line that ends
 _HEADING = 0.3  # taken off a heading: it names what is asked about, and answers nothing
 _ANSWERED = 0.5     # confidence from which a question counts as answered
 _UNDATED = 0.1      # of score: what a passage without a date lacks for a question that names a period
+_NO_WORSE = 0.05    # of confidence: the same passage leads a little more or less among other ones
 _MUCH_BETTER = 0.25  # of score: a passage outside the period that is so much closer is what was asked for
 _SENTENCE_WORDS = 1.0  # weight of shared words against the cosine in choosing the answering sentence
 _SENTENCE_INTERACTION = 4.0  # weight of what the words mean one by one: right for 45 of 62 questions, 38 without it
@@ -181,6 +182,7 @@ def _within(index: Index, text: str, understood: Understood, file: str | None, k
     question = asked(rest if len(tokens(rest)) > 1 else text, index.encoder, understood.language)
     inside = rank(index, question, understood.language,
                   Within(understood.since, understood.until, file, undated=True), k)
+    confidence = _confidence(index, understood.language, inside)
     lacking = _UNDATED * index.store.undated_of(inside.rows)
     scores = inside.scores - lacking
     best = float((inside.sums - lacking).max()) if len(inside.rows) else 0.0
@@ -189,8 +191,8 @@ def _within(index: Index, text: str, understood: Understood, file: str | None, k
     everywhere = rank(index, question, understood.language, Within(file=file), k)
     if not len(inside.rows) or float(everywhere.sums.max()) - best > _MUCH_BETTER:
         return None
-    least = min(_ANSWERED, _confidence(index, understood.language, everywhere))
-    return (question, inside) if _confidence(index, understood.language, inside) >= least else None
+    least = min(_ANSWERED, _confidence(index, understood.language, everywhere) - _NO_WORSE)
+    return (question, inside) if confidence >= least else None
 
 
 def _reranked(index: Index, question: str, ranking: Ranking, k: int, reranker: str | Reranker) -> Ranking:
