@@ -9,12 +9,12 @@ import re
 import stat
 from bisect import bisect_right
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 
 from qa.dates import Dated, Section
 from qa.errors import Unreadable, UsageError
 from qa.furniture import Span, ends_as_sentence, furniture, lines, runs
+from qa.languages import language as language_of
 
 SUFFIXES = {".txt": "text", ".text": "text", ".md": "markdown", ".markdown": "markdown",
             ".html": "html", ".htm": "html", ".xhtml": "html"}
@@ -22,7 +22,6 @@ LARGEST = 50_000_000  # bytes: a larger file is no article, and reading it would
 _FRAGMENT = 200  # characters: a longer stretch is a list or a poem, even without a full stop
 _HEADLINE = 200  # characters: a longer line is a paragraph
 _BESIDE_A_DATE = 60  # characters: what a dateline says besides its date (place, site, reading time)
-_SAMPLE = 4_000  # characters: enough for the language of an article to be certain
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +157,7 @@ def article(file: str, data: bytes) -> Article:
             metadata = dating.front_matter_date(fields, language=fields.get("lang", ""))
         title = title or _markdown_heading(text, end)
     marked = furniture(text, skipped)
-    language = _language(_without(text, marked) or text)
+    language = language_of(_without(text, marked) or text)
     sections = tuple(dating.sections(text, language=language, file=file, metadata=metadata))
     marked = _with_datelines(text, marked, sections)
     sections = _from_headlines(text, marked, sections)
@@ -198,7 +197,7 @@ def decode(data: bytes, declared: str | None = None) -> str:
         for page, languages in _PAGES.items():
             with contextlib.suppress(UnicodeDecodeError):
                 text = data.decode(page)
-                if _language(text) in languages:
+                if language_of(text) in languages:
                     return _checked(text)
     return _checked(str(best))
 
@@ -312,18 +311,6 @@ def _longest(lines: list[str]) -> str | None:
 
     best = max(lines, key=words, default="")  # the first of equals
     return best if words(best) >= 3 else None
-
-
-# --- language -----------------------------------------------------------------------------------------------
-
-
-def _language(text: str) -> str:
-    sample = text[:_SAMPLE]
-    if len(list(islice(filter(str.isalpha, sample), 3))) < 3:
-        return "und"
-    import py3langid  # half a second for the first text, and questions never need it
-
-    return str(py3langid.classify(sample)[0])
 
 
 # --- sections --------------------------------------------------------------------------------------------------
