@@ -111,11 +111,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _rebuild(given: argparse.Namespace) -> int:
-    from qa.build import rebuild
+    from qa import beside
 
-    with _bar("Reading", "file") as show:
-        report = rebuild(given.folder, index=given.index, model=given.model, full=given.full, progress=show,
-                         on=given.on)
+    if given.on is None and not given.full and os.path.isdir(given.index):  # there may be little to read, or nothing
+        beside.begin()
+    try:
+        from qa.build import rebuild
+
+        with _bar("Reading", "file") as show:
+            report = rebuild(given.folder, index=given.index, model=given.model, full=given.full, progress=show,
+                             on=given.on)
+    finally:
+        beside.forget()
     if given.json:
         _print_json(report.to_dict())
     else:

@@ -29,8 +29,9 @@ from typing import IO, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from qa import articles
+from qa import articles, beside
 from qa.articles import Article
+from qa.beside import process as _process
 from qa.cores import cores
 from qa.cuts import Cut, cut, meanings
 from qa.dates import Dated, Section
@@ -40,6 +41,7 @@ from qa.passages import Passage, passages
 
 LARGE, LARGE_PAGE = 500_000, 200_000  # bytes: what is smaller took no parser longer than three seconds
 MANY = 2_000_000        # bytes: about 500 articles; for fewer the other processes would hardly be ready in time
+FEW = 200_000           # bytes: about 50 articles; another process that is ready reads them before this one could begin
 SECONDS = 60            # of processor time for one file: a hundred times what an article of that size needs
 WAITED = 600            # seconds by the clock, on a machine that has better things to do
 MEMORY = 3_000_000_000  # bytes of address space
@@ -94,7 +96,16 @@ class Reader:
         self._large_now = 0
         self._hands: list[_Hand] = []
         self._closed = False
-        self._lives, self._life = os.pipe()  # its end is ours alone: it closes when we die, however we die
+        if not expected:
+            beside.forget()
+        begun = beside.taken()
+        self._left_to_it = begun is not None and expected < FEW  # what small files there are
+        if begun is None:
+            self._lives, self._life = os.pipe()  # its end is ours alone: it closes when we die, however we die
+        else:
+            self._lives, self._life = begun.lives, begun.life
+            self.several = True
+            self._hands.append(_Hand(self, begun.process))
 
     def __enter__(self) -> Self:
         return self
@@ -116,6 +127,7 @@ class Reader:
         job = Job(file, data, passage_size)
         with self._changed:
             (self._large if job.large else self._small).append(job)
+            self._left_to_it &= not job.large
             if len(self._hands) < max(self._wanted, min(len(self._large), self._room)):
                 self._hands.append(_Hand(self))
             self._changed.notify_all()
@@ -140,10 +152,10 @@ class Reader:
         """What to read while waiting for `job`, best of all itself; None when it is done."""
         with self._changed:
             while job.done is None:
-                if job in self._small:
+                if job in self._small and not self._left_to_it:
                     self._small.remove(job)
                     return job
-                if self._small:
+                if self._small and not self._left_to_it:
                     return self._small.popleft()
                 self._changed.wait()
         return None
@@ -175,10 +187,11 @@ def _memory() -> int:
 class _Hand(threading.Thread):
     """Gives files to one other process, and starts another when that has ended over one."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, process: subprocess.Popen[bytes] | None = None) -> None:
+        """`process`: one that was begun already."""
         super().__init__(daemon=True)
         self._reader = reader
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process = process
         self.start()
 
     def run(self) -> None:
@@ -200,7 +213,7 @@ class _Hand(threading.Thread):
             if self._reader._closed:
                 return Unreadable("not read")
             process = self._process = self._process or _process(self._reader._lives)
-        encoder = None if job.large else self._reader.encoder
+        encoder = None if job.large or self._reader._left_to_it else self._reader.encoder
         head = {"file": job.file, "size": len(job.data), "passage_size": job.passage_size, "seconds": SECONDS,
                 "memory": MEMORY, "model": encoder and str(encoder.folder.absolute()),
                 "fingerprint": encoder and encoder.fingerprint}
@@ -235,16 +248,6 @@ class _Hand(threading.Thread):
 
 
 _ENDING = 1.0  # seconds that a process has to end by itself, which tells its exit code
-
-
-def _process(lives: int) -> subprocess.Popen[bytes]:
-    # the index's lock is not handed down: Python opens no file for its children. -P: a folder called qa where somebody
-    # works is not this package; modules are found where this process finds them, and nowhere else
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "qa.reading", str(lives)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL, pass_fds=[lives],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.curdir for path in sys.path),
-             "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"})
 
 
 def _answer(stream: IO[bytes]) -> bytes | None:
@@ -337,6 +340,7 @@ def _serve(lives: int) -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # should a library print
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    read("first.txt", b"What nearly every file needs is imported now. " * 50, 1_000)
     with os.fdopen(0, "rb") as questions:
         while line := questions.readline():
             head = json.loads(line)
