@@ -7,7 +7,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
-.PHONY: run test lint nightly chromium clean
+.PHONY: run test unit lint nightly chromium clean
 
 run: .venv/installed
 	$(BIN)/qa rebuild "$(ARTICLES)" --index "$(INDEX)" || [ $$? -eq 4 ]
@@ -15,6 +15,10 @@ run: .venv/installed
 
 test: .venv/tools chromium node_modules/axe-core
 	$(BIN)/python -m pytest -m "not server and not cluster"
+
+# Those that take a moment each, all in about a minute: to be run at every change.
+unit: .venv/tools chromium node_modules/axe-core
+	$(BIN)/python -m pytest -m "not slow"
 
 lint: .venv/tools
 	$(BIN)/ruff check .
@@ -28,7 +32,7 @@ nightly: .venv/tools
 	$(BIN)/python -m bench.damage --flips 20000 --truncations 5000
 	$(BIN)/python -m bench.damage --flips 10000 --truncations 2500 --segments
 	$(BIN)/python -m bench.soak --seconds 600
-	$(BIN)/python -m pytest -m "server or cluster"
+	$(BIN)/python -m pytest --numprocesses=0 -m "server or cluster"
 	QA_FUZZ=2000 $(BIN)/python -m pytest -s tests/test_fuzz.py tests/test_build.py tests/test_segments.py
 
 # The two stamps are older than pyproject.toml exactly when something is still to be installed.

@@ -18,6 +18,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 # Read when numpy and FAISS are first loaded. On busy cores their threads mostly spin while they wait for each other:
 # with one the tests take a third of the time, and with four sometimes twenty times as long.
@@ -31,10 +32,33 @@ from numpy.typing import NDArray
 
 import qa as library
 
+if TYPE_CHECKING:  # loaded by the page's tests alone
+    from page_reader import Reader
+    from playwright.sync_api import Browser, BrowserContext
+
 # No deadline: the first example imports what the others find imported. In CI the same examples every time: there a
 # change is judged, and new bugs are looked for at home.
 settings.register_profile("qa", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("qa")
+
+PROCESSES = 4  # at most: each of them loads what it tests, up to a gigabyte
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """On how many processes the tests run: all of them on the cores that there are, those of a few files in this one,
+    where they begin at once and `-s` shows what they print."""
+    whole = config.args_source is not pytest.Config.ArgsSource.ARGS
+    return min(PROCESSES, len(os.sched_getaffinity(0))) if whole else 0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unsynced() -> Iterator[None]:
+    """Nobody waits for the disk, which takes a tenth of all time: what is synced, and when, is shown by bench.crash, in
+    processes of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
+
 
 Vectors = NDArray[np.float32]
 
@@ -278,6 +302,35 @@ def shipped_session(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int
 def shipped(shipped_session: tuple[Path, int, str]) -> Path:
     """That folder."""
     return shipped_session[0]
+
+
+# --- the page -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One for all tests of a file."""
+    from page_reader import chromium
+
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def contexts(browser: Browser) -> dict[str, BrowserContext]:
+    """Those of its readers so far."""
+    return {}
+
+
+@pytest.fixture
+def reader(
+    browser: Browser, contexts: dict[str, BrowserContext], url: str, request: pytest.FixtureRequest
+) -> Iterator[Reader]:
+    """A reader of the page at the file's `url`, with the language, the screen and the scheme given as the test's
+    parameter."""
+    from page_reader import watched
+
+    yield from watched(browser, contexts, url, request)
 
 
 # --- messy texts --------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 DESKTOP = {"width": 1280, "height": 900}
 TELEPHONE = {"width": 390, "height": 844}
@@ -33,10 +33,12 @@ def chromium() -> Iterator[Browser]:
 class Reader:
     """A window of one reader, with everything that went wrong in it: errors and foreign requests."""
 
-    def __init__(self, browser: Browser, url: str, locale: str, size: dict[str, int], scheme: str, **more: Any) -> None:
+    def __init__(self, browser: Browser, url: str, locale: str, size: dict[str, int], scheme: str,
+                 context: BrowserContext | None = None, **more: Any) -> None:
         self.url = url
-        self.context = browser.new_context(locale=locale, viewport=size, color_scheme=scheme,  # type: ignore[arg-type]
-                                           permissions=["clipboard-read", "clipboard-write"], **more)
+        self.context = context or browser.new_context(
+            locale=locale, viewport=size, color_scheme=scheme,  # type: ignore[arg-type]
+            permissions=["clipboard-read", "clipboard-write"], **more)
         self.tab: Page = self.context.new_page()
         self.tab.set_default_timeout(PATIENCE)
         self.errors: list[str] = []
@@ -61,12 +63,18 @@ class Reader:
         return self.tab
 
 
-def watched(browser: Browser, url: str, request: pytest.FixtureRequest) -> Iterator[Reader]:
+def watched(browser: Browser, contexts: dict[str, BrowserContext], url: str,
+            request: pytest.FixtureRequest) -> Iterator[Reader]:
     """What a fixture gives: a reader with the language, the screen and the scheme of the test's parameter, who met no
-    error and no foreign request."""
+    error and no foreign request.
+
+    Readers alike share a context, each with a tab of its own: the page's scripts are fetched and compiled once, which
+    takes half of a visit. Nothing else of the page outlives a tab.
+    """
     locale, size, scheme = getattr(request, "param", ("fr-FR", DESKTOP, "light"))
-    one = Reader(browser, url, locale, size, scheme)
+    one = Reader(browser, url, locale, size, scheme, contexts.get(f"{locale} {size} {scheme}"))
+    contexts[f"{locale} {size} {scheme}"] = one.context
     yield one
-    one.context.close()
+    one.tab.close()
     assert one.errors == []
     assert one.foreign == []

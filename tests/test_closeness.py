@@ -21,11 +21,18 @@ ARTICLES = {
 }
 
 
-@pytest.fixture
-def index(tmp_path: Path, static_model: Path) -> Index:
-    """Four articles over the static model whose axes are countries."""
-    qa.rebuild(write(tmp_path / "articles", ARTICLES), index=tmp_path / "index", model=str(static_model))
-    return open_index(tmp_path / "index")
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, static_model: Path) -> Path:
+    """Where an index of four articles lies, over the static model whose axes are countries."""
+    root = tmp_path_factory.mktemp("close")
+    qa.rebuild(write(root / "articles", ARTICLES), index=root / "index", model=str(static_model))
+    return root / "index"
+
+
+@pytest.fixture(scope="module")
+def index(place: Path) -> Index:
+    """That index."""
+    return open_index(place)
 
 
 def interactions(index: Index, question: str) -> dict[str, float]:
@@ -117,9 +124,9 @@ def test_a_slow_encoder_is_not_asked_word_by_word(tmp_path: Path, encoder: Count
     assert set(interactions(opened, "Kenya Japan").values()) == {0.0}
 
 
-def test_a_hit_tells_its_interaction(tmp_path: Path, index: Index) -> None:
+def test_a_hit_tells_its_interaction(place: Path) -> None:
     """The figure stands in the hit and its JSON, beside cosine and coverage."""
-    first = qa.ask("Kenya Japan", index=tmp_path / "index").hits[0]
+    first = qa.ask("Kenya Japan", index=place).hits[0]
     assert first.file == "a.txt"
     assert first.interaction == pytest.approx(1.0)
     assert first.to_dict()["interaction"] == first.interaction

@@ -9,6 +9,7 @@ from bench.toys import share_everything
 from qa import build, merging
 
 
+@pytest.mark.slow
 def test_no_damage_is_used() -> None:
     """Bits flipped and files cut short at places all over every file: the generation that is whole answers, exactly,
     and the damaged file is named. `make nightly` tries twenty thousand places."""
@@ -18,6 +19,7 @@ def test_no_damage_is_used() -> None:
     assert result["counts"]["files"] >= 15
 
 
+@pytest.mark.slow
 def test_no_damage_is_used_where_generations_share_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """What only the newer one holds leaves the older one answering; what both hold is named in both, and nothing is
     answered from it."""

@@ -22,6 +22,7 @@ from conftest import ARTICLES, ENVIRONMENT, CountryEncoder, qa, write
 import qa as library
 from bench import milvus_server
 from qa.addresses import TOKEN, Address, is_address
+from qa.cli import main
 from qa.encoder import load
 from qa.engine import Engine, Within
 from qa.errors import IndexDamaged, IndexMissing, IndexProblem, UsageError
@@ -196,7 +197,9 @@ WITHIN = [
 ]
 
 
-@pytest.mark.parametrize(("within", "files"), WITHIN, ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize(
+    ("within", "files"), WITHIN,
+    ids=lambda value: str(sorted(value) if isinstance(value, set) else value)[:60])
 def test_only_what_meets_the_conditions_is_found(place_of_all: str, within: Within, files: set[str]) -> None:
     """By meaning and by words alike: whole days, no undated passage in a range, globs that know paths."""
     here = opened(place_of_all, CountryEncoder())
@@ -521,17 +524,19 @@ def test_a_password_does_not_belong_into_an_address() -> None:
 @needs_lite
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "https://127.0.0.1:9", "http://no-such-host.invalid:19530"])
 @pytest.mark.parametrize("command", [("ask", "Kenya?"), ("status",), ("rebuild", "articles")])
-def test_a_server_that_is_not_there_is_told_at_once(folder: Path, tmp_path: Path, static_model: Path, uri: str,
-                                                    command: tuple[str, ...]) -> None:
+def test_a_server_that_is_not_there_is_told_at_once(
+        folder: Path, tmp_path: Path, static_model: Path, uri: str, command: tuple[str, ...],
+        monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """One line, exit code 3, and no folder of that name: never a silent fall back to files."""
-    given = [*command, "--index", uri, *(["--model", str(static_model)] if command[0] == "rebuild" else [])]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / ".cache"))
     before = sorted(tmp_path.iterdir())
-    done = subprocess.run([sys.executable, "-m", "qa", *given], cwd=tmp_path, capture_output=True, text=True,
-                          timeout=60, env={**ENVIRONMENT, "XDG_CACHE_HOME": str(tmp_path / ".cache")})
-    assert done.returncode == 3
-    (line,) = done.stderr.strip().splitlines()
+    model = ["--model", str(static_model)] if command[0] == "rebuild" else []
+    assert main([*command, "--index", uri, *model]) == 3
+    said = capfd.readouterr()
+    (line,) = said.err.strip().splitlines()
     assert line.startswith(f"qa: Milvus at {uri} does not answer")
-    assert done.stdout == ""
+    assert said.out == ""
     assert [path for path in sorted(tmp_path.iterdir()) if path.name != ".cache"] == before
 
 

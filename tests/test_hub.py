@@ -37,7 +37,7 @@ def sender(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Sender]]:
     """A place that sends models, on this machine; it has none."""
     made = type("Made", (Sender,), {"asked": [], "code": 404})
     with ThreadingHTTPServer(("127.0.0.1", 0), made) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         _use(monkeypatch, server.server_address[1])
         yield made
         server.shutdown()

@@ -18,7 +18,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 from hypothesis import given
 from hypothesis import strategies as st
-from page_reader import BOX, DESKTOP, TELEPHONE, Reader, chromium, http, watched
+from page_reader import BOX, DESKTOP, TELEPHONE, Reader, http
 from page_toys import HOSTILE, HOSTILE_FILE, SUMMIT, Toys, hit
 from playwright.sync_api import Browser, expect
 
@@ -49,18 +49,6 @@ def blocks(browser: Browser, toys: Toys) -> Iterator[gr.Blocks]:
 @pytest.fixture(scope="module")
 def url(blocks: gr.Blocks) -> str:
     return launch(blocks, port=0)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture
-def reader(browser: Browser, url: str, request: pytest.FixtureRequest) -> Iterator[Reader]:
-    """A reader with the language, the screen and the scheme given as the test's parameter."""
-    yield from watched(browser, url, request)
 
 
 # --- asking -------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from page_reader import BOX, DESKTOP, NARROW, Reader, chromium, watched
+from page_reader import BOX, DESKTOP, NARROW, Reader
 from page_toys import LONG_TITLE, Record, Toys
 from playwright.sync_api import Browser, Page, expect
 
@@ -20,12 +20,6 @@ from qa.build import Progress
 from qa.page.frame import launch, page
 
 AXE = Path(__file__).parent.parent / "node_modules" / "axe-core" / "axe.min.js"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +34,6 @@ def url(browser: Browser, toys: Toys, tmp_path_factory: pytest.TempPathFactory) 
     blocks = page(toys.ask, toys.status, article=toys.article, rebuild=toys.rebuild, articles=lambda: folder)
     yield launch(blocks, port=0)
     blocks.close()
-
-
-@pytest.fixture
-def reader(browser: Browser, url: str, request: pytest.FixtureRequest) -> Iterator[Reader]:
-    """A reader with the language, the screen and the scheme given as the test's parameter."""
-    yield from watched(browser, url, request)
 
 
 def visit(reader: Reader) -> Iterator[tuple[str, Page]]:

@@ -14,7 +14,7 @@ import pytest
 from conftest import write
 from hypothesis import example, given
 from hypothesis import strategies as st
-from page_reader import PATIENCE, chromium, http
+from page_reader import PATIENCE, http
 from page_toys import Toys
 from playwright.sync_api import Browser, Page, expect
 
@@ -33,12 +33,6 @@ DROP = """([files, type]) => {
     new DragEvent(type, { dataTransfer: carried, bubbles: true, cancelable: true }));
   return [left, document.body.classList.contains("qa-dropping")];
 }"""  # whether the browser would leave the page for the file, and whether the page invites to drop it
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -26,11 +26,12 @@ ARTICLES = {
 }
 
 
-@pytest.fixture
-def index(tmp_path: Path) -> Index:
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
     """Three articles under the shipped model."""
-    qa.rebuild(write(tmp_path / "articles", ARTICLES), index=tmp_path / "index")
-    return open_index(tmp_path / "index")
+    root = tmp_path_factory.mktemp("ranked")
+    qa.rebuild(write(root / "articles", ARTICLES), index=root / "index")
+    return open_index(root / "index")
 
 
 def meeting() -> Meeting:

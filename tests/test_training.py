@@ -10,7 +10,6 @@ from safetensors.numpy import save_file
 from tokenizers import Tokenizer, models
 
 from training.dictionaries import agreed, entries, inflected, write
-from training.static import TRAINED, carried_over
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
@@ -57,6 +56,8 @@ def test_too_many_pairs_are_cut_the_same_way_each_time(tmp_path: Path) -> None:
 
 
 def test_a_new_vocabulary_starts_where_the_old_one_stood(tmp_path: Path) -> None:
+    from training.static import TRAINED, carried_over  # loads PyTorch, which takes seconds and nobody else needs here
+
     old = Tokenizer(models.BPE({"[UNK]": 0, "a": 1, "b": 2, "c": 3}, [], unk_token="[UNK]"))
     old.save(str(tmp_path / "tokenizer.json"))
     rows = np.array([[0, 0], [100, 0], [0, 50], [20, 20]], np.int8)
