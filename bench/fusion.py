@@ -26,9 +26,9 @@ import qa
 from qa.closeness import Scores, asked
 from qa.evaluation import Question, read_questions
 from qa.index import Index, open_index
-from qa.questions import language_of
 from qa.recipe import PASSAGE_SIZE
 from qa.retrieval import Ranking, rank
+from qa.spoken import language_of
 
 FOLDERS = ("xquad-en", "xquad-es", "piaf-fr", "news-en")
 MIXED = ("xquad-es", "piaf-fr", "news-en")  # xquad-en tells the same as xquad-es: both would be right

@@ -17,6 +17,8 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
+from qa.spoken import UNTOLD, language_of
+
 
 @dataclass(frozen=True, slots=True)
 class Understood:
@@ -33,84 +35,11 @@ class Understood:
 def understand(question: str, *, today: datetime.date) -> Understood:
     """Reads the language of `question` and its phrase of time, counted from `today`. Never raises."""
     language = language_of(question)
-    for name in (language,) if language in _TABLES else tuple(_TABLES) if language == "und" else ():
+    for name in (language,) if language in _TABLES else tuple(_TABLES) if language == UNTOLD else ():
         span = _relative(question, name, today) or _absolute(question, name, today)
         if span is not None:
             return Understood(language, span.since, span.until, question[span.start : span.end], span.start, span.end)
     return Understood(language, None, None, None, None, None)
-
-
-# ------------------------------------------------------------ language
-
-_SCRIPTS = (
-    ("ja", re.compile(r"[\u3040-\u30ff]")),
-    ("ko", re.compile(r"[\uac00-\ud7af]")),
-    ("zh", re.compile(r"[\u3400-\u9fff]")),
-    ("fa", re.compile(r"[پچژگ]")),
-    ("ar", re.compile(r"[\u0600-\u06ff]")),
-    ("uk", re.compile(r"[іїєґ]", re.I)),
-    ("ru", re.compile(r"[\u0400-\u04ff]")),
-    ("el", re.compile(r"[\u0370-\u03ff]")),
-    ("he", re.compile(r"[\u0590-\u05ff]")),
-    ("hi", re.compile(r"[\u0900-\u097f]")),
-)
-# The commonest words of questions; a word of several languages counts for each, so only the others decide.
-_COMMON = {
-    "en": "the of and to in is was are were who what when where which how why did does do has have had for on with by "
-    "from about that this "
-    "many much long they he she it not after before since between year last said say told will would can be been an "
-    "at into there their",
-    "fr": "le la les des du de un une et est sont était qui que quoi quand où ou comment pourquoi combien quel quelle "
-    "quels quelles a ont été au aux "
-    "en dans par pour sur avec il elle ils elles ce cette ces se ne pas dit sa son ses leur depuis avant après entre "
-    "an année dernier dernière qu l d fait aujourd hui",
-    "es": "el la los las de del un una y es son fue era quién quiénes qué cuándo dónde cómo cuánto cuántos cuál "
-    "cuáles por para en con se su sus al lo "
-    "que ha han desde antes después entre año pasado pasada según hay dijo está más quien que cuando donde como cual "
-    "le les",
-    "de": "der die das den dem des ein eine einen einem einer und ist sind war waren wer was wann wo wie warum welche "
-    "welcher welches wieviel hat haben "
-    "wurde wurden in im am von zu mit für auf nach vor seit zwischen jahr letztes letzten nicht sich auch bei über "
-    "wird werden viele aus zum zur",
-    "it": "il lo la gli le i un una e è sono era chi che cosa quando dove come perché quanto quanti quale quali di "
-    "del della dei delle da dal in nel "
-    "nella con per su si ha hanno al alla prima dopo tra fra anno scorso scorsa non più stato detto dall l",
-    "pt": "o a os as do da dos das um uma e é são foi era quem que quando onde como por porque quanto quantos qual "
-    "quais de em no na nos nas com para "
-    "se sua seu ao à pelo pela desde antes depois entre ano passado passada não mais disse está há foram o até",
-    "nl": "de het een en is zijn was waren wie wat wanneer waar hoe waarom welke hoeveel heeft hebben van in op met "
-    "voor door aan bij niet sinds na tussen jaar",
-}
-_WORDS = {language: frozenset(words.split()) for language, words in _COMMON.items()}
-_LETTERS = {
-    "fr": re.compile(
-        r"[œêâîûë]|ç[ao]|(?<!\w)(?:qu|[ldjncst])['’]|est-ce|-t-|-(?:il|elle|ils|elles)(?!\w)|"
-        r"(?<!\w)à(?!\w)",
-        re.I,
-    ),
-    "es": re.compile(r"[¿¡ñ]|ci[óo]n(?!\w)|(?<!\w)(?:qué|cuál)", re.I),
-    "de": re.compile(r"[äöüß]", re.I),
-    "pt": re.compile(r"[ãõ]|ç[ãõ]|lh|nh[oa]", re.I),
-    "it": re.compile(r"[èìò](?!\w)|(?<!\w)(?:dell|nell|sull|all|dall|un|c)['’]|zion[ei](?!\w)|gli(?!\w)", re.I),
-}
-
-
-def language_of(question: str) -> str:
-    """The language a question is asked in, by its script, else by its commonest words and letters; "und" if untold.
-
-    A full detector takes over a second to load, which is longer than an answer takes.
-    """
-    for language, script in _SCRIPTS:
-        if script.search(question):
-            return language
-    words = re.findall(r"[^\W\d_]+", question.casefold())
-    scores = {language: sum(1.0 for word in words if word in common) for language, common in _WORDS.items()}
-    for language, letters in _LETTERS.items():
-        scores[language] += 1.5 * min(len(letters.findall(question)), 3)
-    best, second = sorted(scores.values(), reverse=True)[:2]
-    if best == 0 or best == second:
-        return "und"
-    return max(scores, key=lambda language: scores[language])
 
 
 # ------------------------------------------------------------ months and dates

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa.questions import Understood, language_of, understand
+from qa.questions import Understood, understand
 
 TODAY = datetime.date(2026, 11, 21)  # a Saturday
 
@@ -150,22 +150,6 @@ def test_weeks_begin_on_monday_and_months_end_where_they_end() -> None:
     assert (month.since, month.until) == (datetime.date(2024, 2, 1), datetime.date(2024, 2, 29))
     months = understand("What happened in the last two months?", today=datetime.date(2024, 4, 30))
     assert (months.since, months.until) == (datetime.date(2024, 2, 29), datetime.date(2024, 4, 30))
-
-
-@pytest.mark.parametrize(
-    ("question", "language"),
-    [
-        ("Où est la mairie ?", "fr"), ("Where is the town hall?", "en"), ("¿Dónde está el puerto?", "es"),
-        ("Wo liegt die Brücke?", "de"),
-        ("Dove si trova il ponte?", "it"), ("Onde fica a ponte?", "pt"), ("Где находится мост?", "ru"),
-        ("桥在哪里？", "zh"),
-        ("橋はどこですか？", "ja"), ("أين يقع الجسر؟", "ar"), ("Де знаходиться міст, який збудували?", "uk"),
-        ("Xi Jinping", "und"), ("", "und"),
-    ],
-)  # fmt: skip
-def test_the_language_is_told_by_script_and_common_words(question: str, language: str) -> None:
-    """A few words suffice; where they do not, the answer is "und" and not a guess."""
-    assert language_of(question) == language
 
 
 @given(

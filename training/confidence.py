@@ -28,8 +28,8 @@ from qa.closeness import asked
 from qa.encoder import Encoder, Vectors, load
 from qa.evaluation import Question, read_questions
 from qa.index import open_index
-from qa.questions import language_of
 from qa.retrieval import rank
+from qa.spoken import language_of
 
 FOLDERS = ("piaf-fr", "xquad-en", "xquad-es", "news-en")
 QUESTIONS = 250  # of each folder and language that are asked
