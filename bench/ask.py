@@ -64,11 +64,9 @@ def main() -> None:
     for name, folder in (("seeds", corpus.ROOT / "seeds"),
                          *((f"{count:,} articles", corpus.folder(count)) for count in given.articles)):
         ours, theirs = corpus.WORK / f"index-{folder.name}", corpus.WORK / f"plain-{folder.name}"
-        report = machine.run([QA, "rebuild", folder, "--index", ours, "--json"])
-        if report.code:
-            raise SystemExit(f"qa rebuild {folder} ended with {report.code}: {report.errors[-2_000:]}")
+        _, report = machine.told([QA, "rebuild", folder, "--index", ours, "--json"])
         plain_index(folder, theirs, model)
-        passages = machine.json_of(report)["passages"]
+        passages = report["passages"]
         pairs.append((f"qa ask, {name}, {passages:,} passages", f"plain recipe, {name}"))
         commands[pairs[-1][0]] = [QA, "ask", QUESTION, "--index", ours]
         commands[pairs[-1][1]] = [sys.executable, RECIPE, "ask", model, theirs, QUESTION]

@@ -74,10 +74,7 @@ def bare(index: Path, model: Path) -> None:
 
 
 def built(folder: Path, index: Path, *given: object) -> tuple[machine.Run, dict[str, object]]:
-    done = machine.run([sys.executable, "-m", "bench.build", "--one", folder, index, *map(str, given)])
-    if done.code:
-        raise SystemExit(f"the build of {folder} ended with {done.code}: {done.errors[-2_000:]}")
-    return done, machine.json_of(done)
+    return machine.told([sys.executable, "-m", "bench.build", "--one", folder, index, *map(str, given)])
 
 
 def measure(count: int, model: Path) -> tuple[list[object], list[object], list[object]]:
@@ -87,11 +84,11 @@ def measure(count: int, model: Path) -> tuple[list[object], list[object], list[o
         shutil.rmtree(old, ignore_errors=True)
     shutil.copytree(corpus.folder(count), folder)
     time.sleep(0.1)  # files touched a moment ago would be read again
-    plain = machine.json_of(machine.run([sys.executable, RECIPE, "build", model, folder, index / "plain", str(PLAIN)]))
+    _, plain = machine.told([sys.executable, RECIPE, "build", model, folder, index / "plain", str(PLAIN)])
     shutil.rmtree(index)
     first, made = built(folder, index)
-    plain_after = machine.json_of(
-        machine.run([sys.executable, RECIPE, "build", model, folder, corpus.WORK / "plain-again", str(PLAIN)]))
+    _, plain_after = machine.told(
+        [sys.executable, RECIPE, "build", model, folder, corpus.WORK / "plain-again", str(PLAIN)])
     alone = corpus.WORK / f"build-alone-{count}"
     shutil.rmtree(alone, ignore_errors=True)
     _, split = built(folder, alone, 1)
@@ -122,7 +119,7 @@ def transformed(count: int, model: Path) -> list[object]:
     shutil.rmtree(index, ignore_errors=True)
     done, made = built(corpus.folder(count), index, 0, model)
     again = [sys.executable, "-m", "bench.build", "--bare", index, model]
-    rates = [run["passages"] / run["seconds"] for run in (machine.json_of(machine.run(again)) for _ in range(2))]
+    rates = [run["passages"] / run["seconds"] for _, run in (machine.told(again) for _ in range(2))]
     shutil.rmtree(index)
     passages, embedding = made["report"]["passages"], made["stages"]["embedding"]
     return [f"{count:,}", f"{passages:,}", f"{done.seconds:.1f}", f"{embedding:.1f}", f"{passages / embedding:.1f}",

@@ -42,10 +42,7 @@ def one(folder: Path, index: Path, counts: list[int]) -> None:
 
 
 def changed(folder: Path, index: Path, counts: list[int]) -> tuple[machine.Run, list[list[float]]]:
-    run = machine.run([sys.executable, "-m", "bench.changes", "--one", folder, index, *map(str, counts)])
-    if run.code:
-        raise SystemExit(f"the rebuild of {folder} ended with {run.code}: {run.errors[-2_000:]}")
-    return run, machine.json_of(run)
+    return machine.told([sys.executable, "-m", "bench.changes", "--one", folder, index, *map(str, counts)])
 
 
 def answering(index: Path) -> list[float]:

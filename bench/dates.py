@@ -18,7 +18,6 @@ from qa.dates import Section
 
 PAGES = Path(__file__).parent.parent / "tests" / "dates" / "pages.jsonl"
 TODAY = datetime.date(2026, 11, 21)  # the day after which nothing in the collection can have been published
-OUTCOMES = ("right", "wrong", "missed", "honest", "invented")
 
 
 def pages(path: Path = PAGES) -> list[dict[str, object]]:

@@ -65,13 +65,9 @@ def where(articles: int) -> Path:
 
 def measure(articles: int, questions: int) -> dict[str, Any]:
     """Builds and asks, each in a process of its own."""
-    made = machine.run([sys.executable, "-m", "bench.growth", "--build", str(articles)])
-    if made.code:
-        raise SystemExit(f"the build of {articles} articles ended with {made.code}: {made.errors[-2_000:]}")
-    asked = machine.run([sys.executable, "-m", "bench.growth", "--ask", str(articles), "--questions", str(questions)])
-    if asked.code:
-        raise SystemExit(f"asking over {articles} articles ended with {asked.code}: {asked.errors[-2_000:]}")
-    report, answers = machine.json_of(made), machine.json_of(asked)
+    again = [sys.executable, "-m", "bench.growth"]
+    made, report = machine.told([*again, "--build", str(articles)])
+    asked, answers = machine.told([*again, "--ask", str(articles), "--questions", str(questions)])
     newest = max(where(articles).glob("generations/0*"))
     return {"articles": articles, "passages": report["passages"], "seconds": made.seconds,
             "processor": made.processor, "memory": made.memory,

@@ -81,9 +81,13 @@ def run(command: Sequence[str | os.PathLike[str]]) -> Run:
                processor)
 
 
-def json_of(done: Run) -> Any:
-    """What a command printed as JSON in its last line or lines."""
-    return json.loads(done.output)
+def told(command: Sequence[str | os.PathLike[str]]) -> tuple[Run, Any]:
+    """Runs a command that prints JSON, and gives what it took and what it said. Ends this process, with the end of its
+    errors, where it failed."""
+    done = run(command)
+    if done.code:
+        raise SystemExit(f"{' '.join(map(str, command))} ended with {done.code}: {done.errors[-2_000:]}")
+    return done, json.loads(done.output)
 
 
 def minilm() -> Path:

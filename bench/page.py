@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import json
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,9 +24,10 @@ from pathlib import Path
 from typing import Any
 
 import qa
+from bench.corpus import ROOT
+from bench.machine import median, table, worst
 from qa.evaluation import read_questions
 
-ROOT = Path(__file__).parent.parent
 READY, CARDS, READERS = 1.5, 0.3, 32  # times an empty page; seconds; how many at once must all be right
 BOX = "#qa-question textarea"
 # The first moment at which `selector` is there to type into, in milliseconds since the visit began.
@@ -69,25 +69,6 @@ class Timed:
             self.seconds.append(time.perf_counter() - began)
 
 
-def median(values: Sequence[float]) -> float:
-    return statistics.median(values)
-
-
-def worst(values: Sequence[float], share: float = 0.99) -> float:
-    """The value that `share` of all do not exceed."""
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
-
-
-def row(*cells: object) -> None:
-    print("| " + " | ".join(str(cell) for cell in cells) + " |")
-
-
-def table(*heads: str) -> None:
-    print()
-    row(*heads)
-    row(*("---" for _ in heads))
-
-
 # --- in a browser -------------------------------------------------------------------------------------------
 
 
@@ -116,17 +97,17 @@ def ready(browser: Any, address: str, selector: str, *, again: bool) -> float:
 
 
 def typing(browser: Any, address: str, plain: str, rounds: int) -> list[str]:
-    table("ready to type, median of " + str(rounds), "empty Gradio page", "qa", "qa / empty")
-    missed = []
+    missed, rows = [], []
     for label, again in (("first visit", False), ("later visit", True)):
         times: dict[str, list[float]] = {"empty": [], "qa": []}
         for _ in range(rounds):  # in turn, so that what else the machine does falls on both
             times["empty"].append(ready(browser, plain, "textarea", again=again))
             times["qa"].append(ready(browser, address, BOX, again=again))
         empty, ours = median(times["empty"]), median(times["qa"])
-        row(label, f"{empty:.2f} s", f"{ours:.2f} s", f"{ours / empty:.2f}")
+        rows.append([label, f"{empty:.2f} s", f"{ours:.2f} s", f"{ours / empty:.2f}"])
         if ours > READY * empty and not again:  # a later one is told, but waits for no network
             missed.append(f"{label}: {ours / empty:.2f} times the empty page, more than {READY}")
+    table([f"ready to type, median of {rounds}", "empty Gradio page", "qa", "qa / empty"], rows)
     return missed
 
 
@@ -142,10 +123,10 @@ def cards(browser: Any, address: str, timed: Timed, questions: Sequence[str]) ->
         whole.append(seconds)
         own.append(sum(timed.seconds[before:]))
     rest = [one - other for one, other in zip(whole, own, strict=True)]
-    table(f"question to cards, {len(questions)} questions", "median", "p99", "worst")
-    for label, values in (("from Enter to the cards", whole), ("the server's own answering", own),
-                          ("the rest", rest)):
-        row(label, *(f"{1000 * value:.0f} ms" for value in (median(values), worst(values), max(values))))
+    table([f"question to cards, {len(questions)} questions", "median", "p99", "worst"], [
+        [label, *(f"{1000 * value:.0f} ms" for value in (median(values), worst(values), max(values)))]
+        for label, values in (("from Enter to the cards", whole), ("the server's own answering", own),
+                              ("the rest", rest))])
     if max(rest) <= CARDS:
         return []
     return [f"question to cards takes {max(rest):.2f} s more than answering, over {CARDS} s"]
@@ -214,18 +195,19 @@ def many(address: str, index: Path, crowds: Sequence[int], asked: int, questions
     expected = {question: ask(question).to_dict()["hits"] for question in questions}
     kept = folder / "expected.json"
     kept.write_text(json.dumps(expected), "utf-8")
-    table("readers at once", "questions", "function: a second", "function: p50", "function: p99", "page: a second",
-          "page: p50", "page: p99", "wrong or failed")
-    missed = []
+    missed, rows = [], []
     for readers in crowds:
         each = max(2, asked // readers)
         seconds, alone = bare(ask, readers, each, questions)
         served = over_http(address, readers, each, kept)
-        row(readers, readers * each, f"{len(alone) / seconds:.0f}", *(f"{1000 * worst(alone, share):.0f} ms"
-                                                                     for share in (0.5, 0.99)),
-            f"{len(served['times']) / served['seconds']:.0f}",
-            *(f"{1000 * worst(served['times'], share):.0f} ms" for share in (0.5, 0.99)), len(served["wrong"]))
+        rows.append([readers, readers * each, f"{len(alone) / seconds:.0f}",
+                     *(f"{1000 * worst(alone, share):.0f} ms" for share in (0.5, 0.99)),
+                     f"{len(served['times']) / served['seconds']:.0f}",
+                     *(f"{1000 * worst(served['times'], share):.0f} ms" for share in (0.5, 0.99)),
+                     len(served["wrong"])])
         missed += [f"{readers} readers: {one}" for one in served["wrong"][:3]]
+    table(["readers at once", "questions", "function: a second", "function: p50", "function: p99", "page: a second",
+           "page: p50", "page: p99", "wrong or failed"], rows)
     return missed
 
 
@@ -252,7 +234,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         index = Path(folder, "index")
         report = qa.rebuild(given.articles, index=index)
-        print(f"{report.articles} articles, {report.passages} passages, {len(questions)} questions")
+        print(f"{report.articles} articles, {report.passages} passages, {len(questions)} questions\n")
         timed = Timed(index)
         timed("warm", k=1, since=None, until=None, file=None)
         ours = page(timed, partial(qa.status, index), article=partial(qa.article, index=index))
@@ -267,7 +249,6 @@ def main() -> int:
         missed += many(address, index, given.readers, given.asked, questions, Path(folder))
         ours.close()
         plain.close()
-    print()
     for line in missed:
         print(f"FAILED {line}")
     print(f"The page: {len(missed)} goals missed" if missed else "The page: every goal reached, every answer right")

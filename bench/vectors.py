@@ -320,7 +320,7 @@ def main() -> None:
                 if done.code:
                     print(done.errors, file=sys.stderr)
                     continue
-                for measured in machine.json_of(done):
+                for measured in json.loads(done.output):
                     rows.append(row(measured))
                     print("| " + " | ".join(map(str, rows[-1])) + " |", file=sys.stderr, flush=True)
     print(machine.facts(("numpy", "faiss-cpu")), end="\n\n")

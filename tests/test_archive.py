@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -62,9 +62,6 @@ class Here:
                 yield self.done[-1]
 
         return run
-
-
-Rebuild = Callable[..., library.Report]
 
 
 @pytest.fixture

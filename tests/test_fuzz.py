@@ -186,7 +186,6 @@ def test_every_kind_of_bad_file_is_read_or_listed(build: Build, tmp_path: Path, 
 # --- dates, questions, JSON ---------------------------------------------------------------------------------
 
 
-
 ANYTHING = st.one_of(st.text(max_size=200), messy_texts(), st.builds(Times, st.just(9_999), st.sampled_from(
     ["\ud800", "x", "Kenya ", "12/", "en ", "\u202e", "(", "?! "])), st.just(Times(100_000, "x")))
 

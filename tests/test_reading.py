@@ -37,11 +37,6 @@ def at_once(reader: Reader, file: str, data: bytes, passage_size: int) -> Readin
     return reader.end(reader.begin(file, data, passage_size))
 
 
-def pids(reader: Reader) -> list[int]:
-    """The other processes."""
-    return [hand._process.pid for hand in reader._hands if hand._process is not None]
-
-
 @pytest.fixture
 def aside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even the smallest file is read in another process."""
