@@ -28,14 +28,14 @@ REST = "the rest"
 
 def stages() -> dict[str, tuple[tuple[object, str], ...]]:
     """Which functions make up each stage."""
-    from qa import articles, build, embedding, reading, store, switching
+    from qa import articles, build, embedding, reading, store, switching, weighing
 
     return {
         "reading": ((articles, "scan"), (articles, "read_bytes"), (build, "_read")),
         "splitting": ((reading, "passages"),),
         "cutting": ((reading, "cut"),),
         "embedding": ((reading, "meanings"), (embedding, "_flush")),
-        "words": ((store, "build_lexical"),),
+        "words": ((weighing.Writer, "advance"), (weighing.Writer, "finish")),
         "background": ((build, "background"),),
         "writing": ((store.Writer, "add"), (store.Writer, "finish"), (switching, "switch")),
         "checksums": ((switching, "checksums"),),

@@ -1,4 +1,4 @@
-"""Another process that reads files beside this one, begun, where that is worth while, before there is one to read.
+"""Other processes beside this one: one that reads is begun, where that is worth while, before there is a file to read.
 
 What reading needs takes half a second to import, as long as it takes to find out what has changed in a folder.
 """
@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
+import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import IO
 
 from qa.cores import cores
-
-_IMPORTED_LAST = "langchain_text_splitters"  # half of what reading imports
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +38,50 @@ class Beside:
             os.close(end)
 
 
-def process(lives: int) -> subprocess.Popen[bytes]:
-    """A process that serves `qa.reading`, and ends when the other end of the pipe `lives` closes. Raises OSError."""
+def process(lives: int, module: str = "qa.reading") -> subprocess.Popen[bytes]:
+    """A process that runs a module, which `serving` ends when the other end of the pipe `lives` closes. Raises
+    OSError."""
     # the index's lock is not handed down: Python opens no file for its children. -P: a folder called qa where somebody
     # works is not this package; modules are found where this process finds them, and nowhere else
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "qa.reading", str(lives)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        [sys.executable, "-P", "-m", module, str(lives)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL, pass_fds=[lives],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.curdir for path in sys.path),
              "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"})
 
+
+def begun(module: str = "qa.reading") -> Beside:
+    """A process that runs a module. Raises OSError."""
+    lives, life = os.pipe()
+    try:
+        return Beside(process(lives, module), lives, life)
+    except OSError:
+        os.close(lives)
+        os.close(life)
+        raise
+
+
+@contextlib.contextmanager
+def serving(lives: int) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    """In the other process: what is asked of it, and where it answers. It ends at once, whatever it does, when the
+    other end of `lives` closes."""
+    threading.Thread(target=_die_with, args=[lives], daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for whoever asked; this ends with it
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # should a library print
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with os.fdopen(0, "rb") as questions:
+        yield questions, answers
+
+
+def _die_with(lives: int) -> None:
+    os.read(lives, 1)
+    os._exit(0)
+
+
+# --- begun before there is anything to read ------------------------------------------------------------------
+
+_IMPORTED_LAST = "langchain_text_splitters"  # half of what reading imports
 
 _lock = threading.Lock()
 _begun: Beside | None = None
@@ -57,24 +93,20 @@ def begin() -> None:
     global _begun
     with _lock:
         if _begun is None and _IMPORTED_LAST not in sys.modules and os.getloadavg()[0] < cores() - 1:
-            lives, life = os.pipe()
-            try:
-                _begun = Beside(process(lives), lives, life)
-            except OSError:  # no memory for another process: this one reads
-                os.close(lives)
-                os.close(life)
+            with contextlib.suppress(OSError):  # no memory for another process: this one reads
+                _begun = begun()
 
 
 def taken() -> Beside | None:
     """The process that was begun, if any; whoever takes it ends it."""
     global _begun
     with _lock:
-        begun, _begun = _begun, None
-    return begun
+        one, _begun = _begun, None
+    return one
 
 
 def forget() -> None:
     """Ends what was begun and not taken."""
-    begun = taken()
-    if begun is not None:
-        begun.kill()
+    one = taken()
+    if one is not None:
+        one.kill()

@@ -148,6 +148,16 @@ class Writer:
             self._append("passages", self._at + ends)
             self._at = self._at + ends[-1:]
 
+    def documents(self, first: int, last: int) -> tuple[NDArray[np.uint32], Numbers]:
+        """The word numbers of the passages from one row up to another, one passage after the other, those of its title
+        first; and where those of each begin, and where the last ones end."""
+        for name in ("passages", "words"):
+            if not self._files[name].closed:
+                self._files[name].flush()
+        bounds = np.fromfile(self._folder / "passages", "<i8", 4 * (last - first + 1), offset=32 * first)[1::4]
+        return np.fromfile(self._folder / "words", "<u4", bounds[-1] - bounds[0], offset=4 * bounds[0]), (
+            bounds - bounds[0])
+
     def _append(self, name: str, values: NDArray[Any]) -> None:
         self._files[name].write(np.ascontiguousarray(values, self._types[name]).tobytes())
 

@@ -1,4 +1,4 @@
-"""The word side of the index: BM25 over folded words, weighed by bm25s and read where it lies."""
+"""The word side of the index: BM25 over folded words, weighed by bm25s (qa/weighing.py) and read where it lies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import sqlite3
 import threading
 import weakref
-from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -22,183 +21,22 @@ from qa.words import BEGINNINGS, terms
 K1, B = 1.2, 0.75       # anything from 0.6 to 1.5, and from 0.6 to 0.9, is as good: bench/lexical.md
 TERMS_A_QUESTION = 128  # the rarest are kept: a pasted article is a slow question and no better one
 
-AT_ONCE = 10_000  # texts that bm25s weighs at once, some 120 MB
-_BLOCK = 2_000_000  # entries of lists put together at once, some 60 MB
 _WORTH_STOPPING = 20_000  # entries of lists yet to be read: fewer are read faster than the best so far are found
 
-_COUNT = "count.json"   # of texts; the other files are missing where no text has a word
-_TERMS = "terms.sqlite"  # the number of each term, and of the word that it is itself, if any: a question looks up a
+COUNT = "count.json"   # of texts; the other files are missing where no text has a word
+TERMS = "terms.sqlite"  # the number of each term, and of the word that it is itself, if any: a question looks up a
 # few, so none need be in memory
 # bm25s' matrix of weights by term, in compressed columns: of term n the texts rows[lists[n] : lists[n + 1]], ascending,
 # and what each gets for it. Mapped, never read whole.
-_WEIGHTS, _ROWS, _LISTS = "weights.npy", "rows.npy", "lists.npy"
-_LENGTHS = "lengths.npy"  # of each text, how many terms it holds
-_OWN = "own.npy"  # of some of the texts, while they are weighed: the numbers of the terms whose lists there are
-_TERMS_OF = "terms_of.npy"  # of each word of the vocabulary the numbers of its terms, filled up with _NONE
+WEIGHTS, ROWS, LISTS = "weights.npy", "rows.npy", "lists.npy"
+LENGTHS = "lengths.npy"  # of each text, how many terms it holds
+TERMS_OF = "terms_of.npy"  # of each word of the vocabulary the numbers of its terms, filled up with NONE
 
-_NONE = -1
-_MOST_TERMS = 1 + len(BEGINNINGS)
+NONE = -1
+MOST_TERMS = 1 + len(BEGINNINGS)
 
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float32]
-
-
-class _TermNumbers(Sequence[list[int]]):
-    """The term numbers of some texts, made anew whenever they are asked for: all of them would fill the memory."""
-
-    def __init__(self, texts: Sequence[NDArray[np.int64]], terms_of: NDArray[np.int32], places: range) -> None:
-        self._texts = texts
-        self._terms_of = terms_of
-        self._places = places
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def __getitem__(self, place: Any) -> Any:
-        numbers = self._terms_of[self._texts[self._places[place]]]
-        return numbers[numbers >= 0].tolist()
-
-    def of_their_own(self, terms: int) -> tuple[_TermNumbers, NDArray[np.int64]]:
-        """The same with numbers for those of so many terms alone that the texts hold, and what their numbers were."""
-        held = np.zeros(terms + 1, bool)
-        for place in self._places:
-            held[self._terms_of[self._texts[place]]] = True
-        own = np.flatnonzero(held[:terms])
-        numbers = np.full(terms + 1, _NONE, np.int32)
-        numbers[own] = np.arange(len(own))
-        return _TermNumbers(self._texts, numbers[self._terms_of], self._places), own
-
-
-def build(folder: Path, texts: Sequence[NDArray[np.int64]], vocabulary: Iterable[str]) -> None:
-    """Writes the word index of `texts` into `folder`, which is made if missing; text i becomes row i. Each text is
-    the numbers of its words in `vocabulary`, repeated as it repeats them.
-
-    bm25s weighs AT_ONCE texts at a time, so that its memory does not grow with them; what it says of each lot is then
-    put together and weighed among all of them, see `reweighed`.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / _COUNT).write_text(json.dumps(len(texts)), "utf-8")
-    terms_of, count = _number_terms(folder, vocabulary)
-    if count:
-        _write_weights(folder, texts, terms_of, count)
-
-
-def _number_terms(folder: Path, vocabulary: Iterable[str]) -> tuple[NDArray[np.int32], int]:
-    """The numbers of each word's terms, (words, most terms), which are also written, and how many terms there are."""
-    numbers: dict[str, int] = {}
-    flat = array("i")
-    for own in map(terms, vocabulary):
-        for term in own:
-            flat.append(numbers.setdefault(term, len(numbers)))
-        flat.extend([_NONE] * (_MOST_TERMS - len(own)))
-    terms_of = np.array(flat, np.int32).reshape(-1, _MOST_TERMS)
-    if numbers:
-        np.save(folder / _TERMS_OF, terms_of)
-        words = np.full(len(numbers), _NONE)
-        words[terms_of[:, 0]] = np.arange(len(terms_of))  # the first of a word's terms is the word itself
-        database = sqlite3.connect(folder / _TERMS)
-        try:
-            database.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
-                                   " CREATE TABLE terms (term TEXT PRIMARY KEY, number INTEGER NOT NULL,"
-                                   " word INTEGER NOT NULL) WITHOUT ROWID;")
-            database.executemany("INSERT INTO terms VALUES (?, ?, ?)",
-                                 ((term, numbers[term], int(words[numbers[term]])) for term in sorted(numbers)))
-            database.commit()
-        finally:
-            database.close()
-    return terms_of, len(numbers)
-
-
-def _write_weights(folder: Path, texts: Sequence[NDArray[np.int64]], terms_of: NDArray[np.int32], count: int) -> None:
-    sizes = (terms_of >= 0).sum(axis=1)
-    lengths = np.fromiter((sizes[text].sum() for text in texts), np.int32, len(texts))
-    np.save(folder / _LENGTHS, lengths)
-    lots: list[_Lot] = []
-    for begin in range(0, len(texts), AT_ONCE):
-        places = range(begin, min(begin + AT_ONCE, len(texts)))
-        if lengths[begin : places.stop].any():
-            lot = _Lot(begin, len(places), folder, "" if len(places) == len(texts) else f"{begin}-")
-            _weigh(lot, _TermNumbers(texts, terms_of, places), count)
-            lots.append(lot)
-    if len(texts) > AT_ONCE:
-        _put_together(folder, lots, lengths, count)
-
-
-@dataclass(frozen=True, slots=True)
-class _Lot:
-    """What bm25s says of some successive texts."""
-
-    first: int      # the row of the first
-    count: int      # texts
-    folder: Path    # of its files
-    prefix: str     # of their names
-
-    def path(self, name: str) -> Path:
-        return self.folder / f"{self.prefix}{name}"
-
-
-def _weigh(lot: _Lot, numbers: _TermNumbers, terms: int) -> None:
-    import bm25s
-
-    numbers, own = numbers.of_their_own(terms)
-    index = bm25s.BM25(method="lucene", k1=K1, b=B)
-    found = index.build_index_from_ids(list(range(len(own))), numbers, show_progress=False)
-    np.save(lot.path(_WEIGHTS), np.asarray(found["data"], np.float32) * np.float32(K1 + 1))
-    np.save(lot.path(_ROWS), np.asarray(found["indices"], np.int32))
-    np.save(lot.path(_LISTS), np.asarray(found["indptr"], np.int64))
-    if lot.prefix:
-        np.save(lot.path(_OWN), own)
-
-
-def _put_together(folder: Path, lots: Sequence[_Lot], lengths: NDArray[np.int32], terms: int) -> None:
-    """One list of each term out of those of all lots, a block of terms at a time."""
-    every = [(np.load(lot.path(_OWN), mmap_mode="r"), np.load(lot.path(_LISTS), mmap_mode="r")) for lot in lots]
-    lists = np.zeros(terms + 1, np.int64)
-    for own, each in every:
-        lists[own + 1] += np.diff(each)
-    np.cumsum(lists, out=lists)
-    np.save(folder / _LISTS, lists)
-    average = float(lengths.mean())
-    with (folder / _WEIGHTS).open("wb") as weights, (folder / _ROWS).open("wb") as rows:
-        for file, form in ((weights, "<f4"), (rows, "<i4")):
-            np.lib.format.write_array_header_1_0(file, {"descr": form, "fortran_order": False,
-                                                        "shape": (int(lists[-1]),)})
-        first = 0
-        while first < len(lists) - 1:
-            last = max(first + 1, int(np.searchsorted(lists, lists[first] + _BLOCK, "right")) - 1)
-            block_rows = np.zeros(lists[last] - lists[first], np.int32)
-            block_weights = np.zeros(len(block_rows), np.float32)
-            at = lists[first:last] - lists[first]
-            after = log_rarity(len(lengths), np.diff(lists[first : last + 1]))
-            for lot, (own, each) in zip(lots, every, strict=True):
-                some = slice(*np.searchsorted(own, [first, last]))
-                begins = np.asarray(each[some.start : some.stop + 1])
-                begin, end, counts = int(begins[0]), int(begins[-1]), np.diff(begins)
-                held_by = own[some] - first
-                target = np.repeat(at[held_by] - begins[:-1] + begin, counts) + np.arange(end - begin)
-                mine = lengths[lot.first : lot.first + lot.count]
-                held = _part(lot.path(_ROWS), begin, end, "<i4")
-                block_rows[target] = held + lot.first
-                block_weights[target] = reweighed(
-                    _part(lot.path(_WEIGHTS), begin, end, "<f4"), mine[held],
-                    (np.repeat(log_rarity(lot.count, counts), counts), float(mine.mean())),
-                    (np.repeat(after[held_by], counts), average))
-                at[held_by] += counts
-            weights.write(block_weights.tobytes())
-            rows.write(block_rows.tobytes())
-            first = last
-    for lot in lots:
-        for name in (_WEIGHTS, _ROWS, _LISTS, _OWN):
-            lot.path(name).unlink()
-
-
-def _part(path: Path, begin: int, end: int, kind: str) -> NDArray[Any]:
-    """Some of the numbers of a file, read and not mapped: mapped pages stay with the process."""
-    with path.open("rb") as file:
-        np.lib.format.read_magic(file)
-        np.lib.format.read_array_header_1_0(file)
-        file.seek(begin * np.dtype(kind).itemsize, 1)
-        return np.fromfile(file, kind, end - begin)
 
 
 def log_rarity(count: int, frequency: Any) -> Any:
@@ -294,17 +132,17 @@ class Lexical:
 
     def __init__(self, folder: Path) -> None:
         """Raises OSError or ValueError when the files are missing or cannot be read."""
-        self.count = int(json.loads((folder / _COUNT).read_text("utf-8")))
+        self.count = int(json.loads((folder / COUNT).read_text("utf-8")))
         self._questions = Questions()
         self._last = threading.local()
         self._terms: sqlite3.Connection | None = None
-        self._terms_of = np.zeros((0, _MOST_TERMS), np.int32)
+        self._terms_of = np.zeros((0, MOST_TERMS), np.int32)
         self.lengths = np.zeros(self.count, np.int32)  # of each text, how many terms it holds
-        if (folder / _TERMS).exists():
-            self._terms = unchanging(folder / _TERMS, self)
+        if (folder / TERMS).exists():
+            self._terms = unchanging(folder / TERMS, self)
             self._weights, self._rows, self._lists, self._terms_of, self.lengths = (
                 np.load(folder / name, mmap_mode="r").view(np.ndarray)  # slices of a memmap are slower
-                for name in (_WEIGHTS, _ROWS, _LISTS, _TERMS_OF, _LENGTHS))
+                for name in (WEIGHTS, ROWS, LISTS, TERMS_OF, LENGTHS))
         self._average = float(self.lengths.mean()) if self.count else 0.0
 
     def close(self) -> None:
@@ -323,7 +161,7 @@ class Lexical:
 
     def words(self, asked: Sequence[str]) -> dict[str, int]:
         """The number of each word that some text holds, as the vocabulary numbers them."""
-        return {word: number for word, number in self._found("word", asked).items() if number != _NONE}
+        return {word: number for word, number in self._found("word", asked).items() if number != NONE}
 
     def _found(self, column: str, asked: Sequence[str]) -> dict[str, int]:
         found: dict[str, int] = {}
@@ -372,7 +210,7 @@ class Lexical:
     def places(self, asked: Asked, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Which of the question's terms each of these words stands for, one more than its place or 0, (words, terms of
         a word)."""
-        places = np.zeros(len(self._lists) if self._terms else 1, np.uint8)  # one more, so that _NONE finds nothing
+        places = np.zeros(len(self._lists) if self._terms else 1, np.uint8)  # one more, so that NONE finds nothing
         found = self._numbers_of(asked)
         for place, term in enumerate(asked.terms):
             if term in found:

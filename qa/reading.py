@@ -333,15 +333,9 @@ def _dated(fields: Any) -> Dated | None:
 
 
 def _serve(lives: int) -> None:
-    """Reads files from standard input until that ends, and answers a line of JSON for each. Ends at once, whatever it
-    reads, when the other end of `lives` closes."""
-    threading.Thread(target=_die_with, args=[lives], daemon=True).start()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for whoever asked; this ends with it
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # should a library print
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    read("first.txt", b"What nearly every file needs is imported now. " * 50, 1_000)
-    with os.fdopen(0, "rb") as questions:
+    """Reads the files that it is sent, and answers as `sent` does."""
+    with beside.serving(lives) as (questions, answers):
+        read("first.txt", b"What nearly every file needs is imported now. " * 50, 1_000)
         while line := questions.readline():
             head = json.loads(line)
             data = questions.read(head["size"])
@@ -369,11 +363,6 @@ def _encoder(folder: str, fingerprint: str) -> StaticEncoder | None:
         if encoder.fingerprint == fingerprint:
             return encoder
     return None
-
-
-def _die_with(lives: int) -> None:
-    os.read(lives, 1)
-    os._exit(0)
 
 
 if __name__ == "__main__":

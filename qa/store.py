@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from qa import cuts
+from qa import cuts, weighing
 from qa.articles import Article, Found
 from qa.cores import spread
 from qa.cuts import Cut, Cuts
@@ -25,7 +25,6 @@ from qa.engine import EVERYWHERE, Known, Rows, Scores, Sliced, Within
 from qa.errors import IndexDamaged, IndexProblem
 from qa.joint import JointCuts
 from qa.lexical import Lexical, unchanging
-from qa.lexical import build as build_lexical
 from qa.passages import Passage
 from qa.vectors import EXACT, Search, VectorIndex, VectorWriter
 
@@ -90,6 +89,7 @@ class Writer:
         with writing(folder):
             self._vectors = VectorWriter(folder / VECTORS, folder / SHORTLIST, dimension)
             self._cuts = cuts.Writer(folder / CUTS, tokens)
+            self._words = weighing.Writer(folder / WORDS, self._cuts.documents, self._cuts.vocabulary)
             self._table = (folder / TABLE).open("wb")
             self._database = sqlite3.connect(folder / DATABASE)
             self._database.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA page_size=8192;"
@@ -113,8 +113,9 @@ class Writer:
             else:
                 self._cuts.add(cut, units)
             self._vectors.add(vectors)
-        self._articles += 1
-        self._rows += len(passages)
+            self._articles += 1
+            self._rows += len(passages)
+            self._words.advance(self._rows)
 
     def _add(self, found: Found, sha256: str, article: Article, passages: Sequence[Passage]) -> None:
         number, execute = self._articles, self._database.execute
@@ -142,12 +143,13 @@ class Writer:
             self._cuts.finish()
             # the vectors let Python's lock go, the words take it
             spread(lambda finish: finish(), [self._finish_vectors, self._finish_words])
+            self._words.close()
 
     def _finish_vectors(self) -> None:
         self.search = self._vectors.finish()
 
     def _finish_words(self) -> None:
-        build_lexical(self._folder / WORDS, Cuts(self._folder / CUTS).documents(), self._cuts.vocabulary)
+        self._words.finish(self._rows)
 
     @property
     def vocabulary(self) -> list[str]:
@@ -164,6 +166,7 @@ class Writer:
             self._table.close()
             self._cuts.close()
             self._vectors.close()
+        self._words.close()
 
 
 def _stored(published: Dated | None) -> tuple[str | None, str | None, str | None, int | None]:

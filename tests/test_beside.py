@@ -100,7 +100,7 @@ def test_the_command_leaves_none_behind(fresh: None, tmp_path: Path, monkeypatch
     """Whether a rebuild succeeds or fails, the process that it began has ended; a first build begins none."""
     started = []
     real = beside.process
-    monkeypatch.setattr(beside, "process", lambda lives: started.append(real(lives)) or started[-1])
+    monkeypatch.setattr(beside, "process", lambda *given: started.append(real(*given)) or started[-1])
     folder, index = write(tmp_path / "articles", {"a.txt": ARTICLES["2021/reis.txt"]}), tmp_path / "index"
 
     def rebuild(what: Path) -> int:

@@ -326,7 +326,7 @@ def test_a_cancelled_build_leaves_the_old_index_answering(
     assert not (index / PARTS).exists()
 
 
-@pytest.mark.parametrize("part", ["qa.store.Writer._add", "faiss.write_index", "qa.store.build_lexical",
+@pytest.mark.parametrize("part", ["qa.store.Writer._add", "faiss.write_index", "qa.weighing.Writer._write_terms",
                                   "qa.switching._switch"])
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("write failed"),
                                    sqlite3.OperationalError("database or disk is full")])

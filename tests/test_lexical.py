@@ -16,7 +16,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from qa.lexical import Lexical, build
+from qa.lexical import Lexical
+from qa.weighing import build
 from qa.words import terms, token_spans, tokens
 
 APOSTROPHES = "'\u2019\u2018\u201b\u02bc\u2032\uff07`\u00b4"
@@ -331,8 +332,8 @@ def test_texts_weighed_in_lots_get_the_weights_of_all(passages: list[str], quest
     """However few bm25s weighs at once, and however few lists are put together at once, the scores are those of all
     texts together, but for the last figures."""
     with indexed(*passages) as whole, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("qa.lexical.AT_ONCE", lot)
-        patch.setattr("qa.lexical._BLOCK", block)
+        patch.setattr("qa.weighing.AT_ONCE", lot)
+        patch.setattr("qa.weighing._BLOCK", block)
         with indexed(*passages) as parts:
             rows = np.arange(len(passages))
             asked = tokens(question)
