@@ -11,6 +11,7 @@ Span = tuple[int, int]  # start and end, characters of the article's text
 _SITES = r"(?:facebook|twitter|x|whatsapp|telegram|linkedin|pinterest|reddit|e-?mail|mail|messenger|vk|instagram|youtube|threads|bluesky|mastodon|tumblr|viber|line|weibo|微信|微博)"
 _SHARE = r"(?:partager|partagez|share(?: this)?|tweeter|twittern|tweet|mailen|drucken|compartir|compartilhar|condividi|teilen|поделиться|مشاركة|شارك|分享)"
 _TO = r"(?:sur|on|en|no|su|via|by|par|por|по|в|на|على|到|至|auf|courriel|correo)"
+_ALSO = r"(?:you (?:may|might) also (?:like|enjoy)|vous (?:aimerez|aimeriez|pourriez) (?:peut-être )?aussi(?: aimer)?|(?:cela|ça) (?:peut|pourrait|devrait) (?:aussi )?vous (?:intéresser|plaire)|(?:también )?(?:te|le) pueden? interesar|você (?:também )?pode (?:também )?gostar|das könnte (?:sie|dich) auch interessieren|вам (?:также )?может (?:быть интересно|понравиться)|قد يعجبك أيض[ًا]+|猜你喜欢|您?可能[还也]喜欢|potrebbe (?:interessarti|piacerti)(?: anche)?)"
 # Each pattern describes a whole line, so that a sentence of an article that mentions Facebook stays.
 _LINE_PATTERNS = [
     # share bars: nothing but words of sharing and names of sites
@@ -29,6 +30,7 @@ _LINE_PATTERNS = [
     r"(?=.{0,200}(?:réservé aux abonnés|déjà (?:abonné|inscrit)|connectez-vous|subscribers only|already a subscriber|solo para suscriptores|ya (?:eres|es) suscriptor|exclusivo para assinantes|nur für abonnenten|только для подписчиков|للمشتركين فقط)).{1,200}",
     # related
     r"[>›»→•*_(\[-]*\s*(?:(?:[àa] )?lire (?:aussi|également|plus|la suite|encore)|also read|voir aussi|sur le même (?:sujet|thème)|à découvrir|read (?:also|more|next)|see also|related (?:articles?|stories|posts?)|related|more on this(?: story)?|lea también|le puede interesar|lee también|ver también|relacionad[oa]s?|leia (?:também|mais)|veja também|lesen sie auch|mehr zum thema|siehe auch|читайте также|по теме|см\. также|اقرأ أيضا.?|مواضيع ذات صلة|相关(?:阅读|新闻|文章|报道)|延伸阅读|leggi anche)(?:[*_]*\s*[:：>›»–-].{0,160}|.{0,30})",
+    rf"{_ALSO}\s*[:：…]?",
     r"(?:recommandés?|recommended|recomendad[oa]s?|empfohlen|рекомендуем|推荐)(?: pour vous| for you| para (?:ti|usted|você)| für sie)?(?: .{0,20})?|(?:les )?plus (?:lus|récents|populaires|commentés)|most (?:read|popular|viewed)|trending|(?:las? )?más leíd[oa]s|mais lidas|meistgelesen|самое читаемое|популярное|الأكثر قراءة|热门.{0,8}",
     r"articles? (?:enfants?|liés|connexes|similaires|recommandés|associés|suivants?|précédents?)(?: .{0,60})?",
     r"(?:dans cet article|in this article|en este artículo|neste artigo|in diesem artikel|tags?|mots[- ]clés|étiquettes|keywords|etiquetas|schlagwörter|теги|метки|темы|وسوم|كلمات مفتاحية|标签|关键词|classé sous|filed under|catégories?|categories|categorías?|publié dans|posted in|rubriques?)\s*[:：].{0,160}",
@@ -70,8 +72,10 @@ _ENDING = re.compile(
     r"(?:laisser un commentaire|leave a (?:comment|reply)|deja un comentario|deixe um comentário"
     r"|kommentar (?:schreiben|hinterlassen)|(?:оставить|добавить) комментарий|اترك تعليقا|发表评论"
     r"|recommandés? pour vous|recommended for you|sur le même (?:sujet|thème)|votre adresse e-?mail|your email address"
-    r"|(?:les )?plus lus|most read|articles (?:liés|similaires|connexes)|related (?:articles|stories|posts)).{0,200}",
+    r"|(?:les )?plus lus|most read|articles (?:liés|similaires|connexes)|related (?:articles|stories|posts)"
+    rf"|{_ALSO}).{{0,200}}",
     re.IGNORECASE)
+_LINK = re.compile(r"\[([^\[\]]*)\]\([^()\s]*\)|\*\*|__")  # of Markdown: what it shows, and the marks of strong words
 _LONGEST_FURNITURE = 500  # characters: no share bar is longer, and most paragraphs are
 _PARAGRAPH = 140  # characters: a line this long is prose, not a link
 _SENTENCE = 30  # characters: so is a shorter one that ends as a sentence does
@@ -105,6 +109,11 @@ def _is_menu(line: str) -> bool:
     return len(items) > 1 and all(_line().fullmatch(item.strip()) for item in items if item.strip())
 
 
+def _is_furniture(line: str) -> bool:
+    """True for a line that is, or shows where its links are followed, nothing of an article."""
+    return bool(_line().fullmatch(line)) or ("](" in line and bool(_line().fullmatch(_LINK.sub(r"\1", line))))
+
+
 def furniture(text: str, skipped: tuple[Span, ...]) -> tuple[Span, ...]:
     """Lines of the page that are not the article, sorted; `skipped` are spans already known to be none."""
     begin = skipped[-1][1] if skipped else 0
@@ -117,7 +126,7 @@ def furniture(text: str, skipped: tuple[Span, ...]) -> tuple[Span, ...]:
         line = " ".join(text[start : min(end, start + 4 * _LONGEST_FURNITURE)].split())
         if not line:
             continue
-        if len(line) <= _LONGEST_FURNITURE and (_is_menu(text[start:end]) or _line().fullmatch(line)):
+        if len(line) <= _LONGEST_FURNITURE and (_is_menu(text[start:end]) or _is_furniture(line)):
             marked.append((start, end))
             if _ENDING.fullmatch(line):
                 ended = True

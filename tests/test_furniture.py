@@ -46,6 +46,14 @@ def kept(text: str) -> list[str]:
         "A lire également",
         "**À lire aussi** : le marché aux fleurs, ou comment dix mille lys traversent la baie",
         "Also read: the market of flowers",
+        "[Lire aussi : le marché aux fleurs](/marche)",
+        "**Partager** : [Facebook](#) · [X](#) · [Telegram](https://example.org/a?b=c)",
+        "[Share](#) [Tweet](#)",
+        "You may also like",
+        "Vous aimerez aussi :",
+        "Das könnte Sie auch interessieren",
+        "Вам может понравиться",
+        "猜你喜欢",
         "Read more",
         "Читайте также: рынок цветов",
         "相关阅读",
@@ -96,6 +104,9 @@ def test_a_line_of_the_page_is_not_the_article(line: str) -> None:
         "Telegram operators went on strike in the harbour.",
         "Contact avec le navire a été perdu à minuit.",
         "Next spring the bridge opens.",
+        "You may also like the ferry to Lamu, which costs nothing.",
+        "The mayor shared a [picture of the bridge](https://example.org/bridge) on [Facebook](#).",
+        "[The bridge](https://example.org/bridge) opens in spring",
     ],
 )
 def test_a_sentence_with_a_word_of_the_page_stays(line: str) -> None:
@@ -122,9 +133,10 @@ def test_a_headline_with_a_word_of_the_page_stays(line: str) -> None:
     ]
 
 
-def test_what_follows_the_comment_form_goes_with_it() -> None:
-    """After the end of an article the page goes on with short links, which are furniture too."""
-    assert kept("The ferry left.\nLeave a comment\nA market of flowers\nTen ways to cook rice") == ["The ferry left."]
+@pytest.mark.parametrize("ending", ["Leave a comment", "You may also like", "Le puede interesar"])
+def test_what_follows_the_end_of_an_article_goes_with_it(ending: str) -> None:
+    """After the comment form, or the heading of further articles, come short links, which are furniture too."""
+    assert kept(f"The ferry left.\n{ending}\n- A market of flowers\n- Which rice is best?") == ["The ferry left."]
 
 
 def test_an_article_below_a_comment_form_is_kept() -> None:
@@ -185,6 +197,8 @@ def test_furniture_and_runs_and_white_space_are_the_whole_text(text: str) -> Non
         "_" * 240 + "1" + "_" * 240 + "a",
         "a > " * 120 + "›",
         "1 " * 240 + "x",
+        "[" * 240 + "](" * 120,
+        "[a](b) " * 60 + "x",
     ],
 )
 def test_no_line_holds_up_a_rebuild(ends: None, line: str) -> None:
