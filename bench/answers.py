@@ -27,7 +27,7 @@ STAGES = {
     "vector search": ((store.Store, "nearest"),),
     "word search": ((lexical.Lexical, "search"),),
     "cuts": ((cuts.Cuts, "of"),),
-    "coverage": ((lexical.Lexical, "held"), (closeness.Meter, "_whole_coverage")),
+    "coverage": ((lexical.Lexical, "covered"),),
     "interaction": ((closeness.Meter, "sentences"),),
     "cosines": ((closeness.Meter, "met"),),
     "ranker": ((ranker.Meeting, "of"), (ranker.Ranker, "merits")),

@@ -180,15 +180,16 @@ def _within(index: Index, text: str, understood: Understood, file: str | None, k
         return None
     rest = f"{text[: understood.start]} {text[understood.end :]}"
     question = asked(rest if len(tokens(rest)) > 1 else text, index.encoder, understood.language)
-    inside = rank(index, question, understood.language,
-                  Within(understood.since, understood.until, file, undated=True), k)
+    period = Within(understood.since, understood.until, file, undated=True)
+    found = inside = rank(index, question, understood.language, period, k)
     confidence = _confidence(index, understood.language, inside)
     lacking = _UNDATED * index.store.undated_of(inside.rows)
     scores = inside.scores - lacking
     best = float((inside.sums - lacking).max()) if len(inside.rows) else 0.0
     order = np.lexsort((inside.rows, -scores))
     inside = inside.reordered(order, scores[order])
-    everywhere = rank(index, question, understood.language, Within(file=file), k)
+    everywhere = found if index.store.alike(period, Within(file=file)) else rank(
+        index, question, understood.language, Within(file=file), k)
     if not len(inside.rows) or float(everywhere.sums.max()) - best > _MUCH_BETTER:
         return None
     least = min(_ANSWERED, _confidence(index, understood.language, everywhere) - _NO_WORSE)

@@ -96,25 +96,20 @@ class Meter:
         if not len(rows):
             return *((np.zeros(0, np.float32),) * 3), None
         cut = self.store.cuts.of(rows)
-        met = self.sentences(question, cut)
+        ceiling = max(sum(self.store.lexical.rarity(question.words).values()), _TINY)
+        scores, held = self.store.lexical.covered(question.words, rows, cut)
+        met = self.sentences(question, cut, held / np.float32(ceiling))
         firsts = cut.bounds[:-1]
         cosines = self.store.vectors(rows) @ question.vector
         if met.cosines is not None:
             cosines = (cosines + np.maximum.reduceat(met.cosines, firsts)) / 2
-        coverage = self._whole_coverage(question, rows) + np.maximum.reduceat(met.coverage, firsts)
+        coverage = scores / np.float32(ceiling) + np.maximum.reduceat(met.coverage, firsts)
         interaction = met.whole + np.maximum.reduceat(met.interaction, firsts)
         return (np.asarray(cosines, np.float32), np.asarray(coverage / 2, np.float32),
                 np.asarray(interaction / 2, np.float32), met)
 
-    def _whole_coverage(self, question: Asked, rows: Rows) -> Scores:
-        ceiling = sum(self.store.lexical.rarity(question.words).values())
-        return np.asarray(self.store.lexical.scores(question.words, rows) / max(ceiling, _TINY), np.float32)
-
-    def sentences(self, question: Asked, cut: Sentences) -> Met:
-        """How each of these sentences meets the question."""
-        words, places = cut.words()
-        ceiling = sum(self.store.lexical.rarity(question.words).values())
-        coverage = self.store.lexical.held(question.words, words, places, len(cut)) / max(ceiling, _TINY)
+    def sentences(self, question: Asked, cut: Sentences, coverage: Scores) -> Met:
+        """How each of these sentences meets the question; `coverage` says how much of its words each holds."""
         if question.units is None or not isinstance(self.encoder, LightEncoder):
             return Met(cut.bounds, cut.counts[:, :2], None, coverage, np.zeros(len(cut), np.float32),
                        np.zeros(len(cut.titles), np.float32), None)

@@ -198,6 +198,16 @@ class Sentences:
         words, _ = self.words_of_passages()
         return words, np.repeat(np.arange(len(self.counts)), self.counts[:, 2])
 
+    def standing(self, words: Numbers) -> tuple[Numbers, Numbers]:
+        """The passage of each of these places among `all_words`, ascending, and its sentence; len(self) for the words
+        of a title."""
+        spoken = np.concatenate([[0], np.cumsum(self.counts[:, 2])])
+        begins = spoken[self.bounds] + np.concatenate([[0], np.cumsum(self.titles)])
+        passages = np.searchsorted(begins, words, "right") - 1
+        places = words - np.cumsum(self.titles)[passages]  # among those of all sentences
+        sentences = np.searchsorted(spoken, places, "right") - 1
+        return passages, np.where(words < begins[passages] + self.titles[passages], len(self), sentences)
+
     def words_of_passages(self) -> tuple[Numbers, Numbers]:
         """The word numbers of the sentences, without titles, and where those of each passage begin and end,
         (passages + 1,)."""

@@ -58,12 +58,12 @@ class Words(Protocol):
     def rarity(self, words: Iterable[str]) -> dict[str, float]:
         """The weight of each term of the words: the fewer passages hold it the greater."""
 
-    def held(self, words: Iterable[str], numbers: NDArray[np.int64], texts: NDArray[np.int64], count: int) -> Scores:
-        """The summed rarity of those terms of the words that each of `count` texts holds, (count,). `numbers` are
-        the texts' words as `Cuts.of` numbers them, and `texts` the text that each stands in."""
-
     def scores(self, words: Sequence[str], rows: Rows) -> Scores:
         """The score of each of `rows`, 0 where no word stands."""
+
+    def covered(self, words: Sequence[str], rows: Rows, cut: Sentences) -> tuple[Scores, Scores]:
+        """The score of each of `rows`, and the summed rarity of those terms of the words that each of their sentences
+        holds. `cut` are the sentences of `rows`."""
 
 
 class Sliced(Protocol):
@@ -87,6 +87,9 @@ class Engine(AbstractContextManager["Engine"], Protocol):
     def cuts(self) -> Sliced: ...
 
     # --- finding
+
+    def alike(self, one: Within, other: Within) -> bool:
+        """Whether the same passages are known to meet the one as the other."""
 
     def nearest(self, vector: Vectors, k: int, within: Within = EVERYWHERE) -> tuple[Rows, Vectors]:
         """The k passages with the greatest inner product with `vector`, best first: (rows, inner products)."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from qa.cuts import Cuts, Sentences, gathered
 from qa.engine import Rows, Scores
-from qa.lexical import Asked, Lexical, Questions, Weighing, asked_for, best, summed
+from qa.lexical import MOST_TERMS, Asked, Lexical, Questions, Weighing, asked_for, best, covered
 from qa.runs import Runs
 
 Numbers = NDArray[np.int64]
@@ -53,18 +53,24 @@ class JointWords:
         asked = self._questions.of(words, self._asked)
         return dict(zip(asked.terms, asked.rarity, strict=True))
 
-    def held(self, words: Iterable[str], numbers: NDArray[np.int64], texts: NDArray[np.int64], count: int) -> Scores:
-        """See `qa.engine.Words.held`. The words are numbered as in `JointCuts`."""
+    def covered(self, words: Sequence[str], rows: Rows, cut: Sentences) -> tuple[Scores, Scores]:
+        """See `qa.engine.Words.covered`. The words are numbered as in `JointCuts`."""
         asked = self._questions.of(words, self._asked)
+        segments, there = self._rows.places(np.asarray(rows, np.int64))
+        lengths = np.zeros(len(rows), np.int64)
+        for number in np.unique(segments).tolist():
+            mine = segments == number
+            lengths[mine] = self._parts[number].lengths[there[mine]]
+        return covered(asked, self._places(asked, cut.all_words), lengths, self._average, cut)
+
+    def _places(self, asked: Asked, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Which of the question's terms each of these words stands for, see `qa.lexical.Lexical.places`."""
         owner = np.searchsorted(self._firsts, numbers, "right") - 1
-        places = [np.zeros((0, 0), np.uint8)] * len(self._parts)
+        found = np.zeros((len(numbers), MOST_TERMS), np.uint8)
         for number in np.unique(owner).tolist():
-            places[number] = self._parts[number].places(asked, numbers[owner == number] - self._firsts[number])
-        found = np.zeros((len(numbers), max((each.shape[1] for each in places), default=0)), np.uint8)
-        for number, each in enumerate(places):
-            if len(each):
-                found[owner == number] = each
-        return summed(asked, found, texts, count)
+            mine = owner == number
+            found[mine] = self._parts[number].places(asked, numbers[mine] - self._firsts[number])
+        return found
 
     def _weighing(self, asked: Asked, part: int) -> Weighing:
         return self._parts[part].weighing(asked, self._average)

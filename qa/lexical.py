@@ -6,9 +6,10 @@ import json
 import sqlite3
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import accumulate, chain
 from math import log1p
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qa.cuts import Sentences
 from qa.words import BEGINNINGS, terms
 
 K1, B = 1.2, 0.75       # anything from 0.6 to 1.5, and from 0.6 to 0.9, is as good: bench/lexical.md
 TERMS_A_QUESTION = 128  # the rarest are kept: a pasted article is a slow question and no better one
 
 _WORTH_STOPPING = 20_000  # entries of lists yet to be read: fewer are read faster than the best so far are found
+_A_LOOKUP = 16  # entries of a list that are read while one text is looked up in it
+_ROUNDING = 1e-5  # of a score: what adding up in float32 may change
 
 COUNT = "count.json"   # of texts; the other files are missing where no text has a word
 TERMS = "terms.sqlite"  # the number of each term, and of the word that it is itself, if any: a question looks up a
@@ -135,6 +139,9 @@ class Lexical:
         self.count = int(json.loads((folder / COUNT).read_text("utf-8")))
         self._questions = Questions()
         self._last = threading.local()
+        # arrays of zeros that the next question finds, as many as were asked at once: new ones take longer to clear
+        self._zeros: deque[Scores] = deque()  # a number for each text
+        self._marks: deque[NDArray[np.uint8]] = deque()  # one for each term, and one more
         self._terms: sqlite3.Connection | None = None
         self._terms_of = np.zeros((0, MOST_TERMS), np.int32)
         self.lengths = np.zeros(self.count, np.int32)  # of each text, how many terms it holds
@@ -174,8 +181,15 @@ class Lexical:
         return found
 
     def _asked(self, words: tuple[str, ...]) -> Asked:
-        return asked_for(words, lambda every: {
-            term: self.frequency(number) for term, number in self.numbers(every).items()}, self.count)
+        numbers: dict[str, int] = {}
+
+        def frequencies(every: Sequence[str]) -> dict[str, int]:
+            numbers.update(self.numbers(every))
+            return {term: self.frequency(number) for term, number in numbers.items()}
+
+        asked = asked_for(words, frequencies, self.count)
+        self._last.numbers = asked, numbers
+        return asked
 
     def weighing(self, asked: Asked, average: float | None) -> Weighing:
         """What a question's terms weigh here; `average` as in `Weighing`."""
@@ -201,21 +215,29 @@ class Lexical:
         asked = self._questions.of(words, self._asked)
         return dict(zip(asked.terms, asked.rarity, strict=True))
 
-    def held(self, words: Iterable[str], numbers: NDArray[np.int64], texts: NDArray[np.int64], count: int) -> Scores:
-        """The summed rarity of those terms of the question that each of `count` texts holds, (count,). `numbers`
-        are the texts' words, as the vocabulary numbers them, and `texts` the text that each stands in."""
+    def covered(self, words: Sequence[str], rows: Rows, cut: Sentences) -> tuple[Scores, Scores]:
+        """The score of each of some passages, and the summed rarity of those terms of the question that each of their
+        sentences holds. `cut` are the sentences of `rows`, with all words of each: no list is read."""
         asked = self._questions.of(words, self._asked)
-        return summed(asked, self.places(asked, numbers), texts, count)
+        return covered(asked, self.places(asked, cut.all_words), self.lengths[rows], self._average, cut)
 
     def places(self, asked: Asked, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Which of the question's terms each of these words stands for, one more than its place or 0, (words, terms of
         a word)."""
-        places = np.zeros(len(self._lists) if self._terms else 1, np.uint8)  # one more, so that NONE finds nothing
-        found = self._numbers_of(asked)
-        for place, term in enumerate(asked.terms):
-            if term in found:
-                places[found[term]] = place + 1
-        return np.asarray(places[self._terms_of[numbers]])
+        if self._terms is None:
+            return np.zeros((len(numbers), MOST_TERMS), np.uint8)
+        numbered = self._numbers_of(asked)
+        known = [(numbered[term], place + 1) for place, term in enumerate(asked.terms) if term in numbered]
+        try:
+            places = self._marks.pop()
+        except IndexError:
+            places = np.zeros(len(self._lists), np.uint8)  # one more than terms, so that NONE finds nothing
+        held = [number for number, _ in known]
+        places[held] = [place for _, place in known]
+        found = np.take(places, np.take(self._terms_of, numbers, axis=0, mode="clip"), mode="wrap")
+        places[held] = 0
+        self._marks.append(places)
+        return found
 
     def frequencies_among(self, numbers: NDArray[np.int64], texts: NDArray[np.int64]) -> NDArray[np.int64]:
         """The terms of some texts and how many of these texts hold each, (terms, 2), by the terms' numbers.
@@ -235,25 +257,77 @@ class Lexical:
         """The same for a question that is weighed already, without the rows `removed`.
 
         Terms are taken from the rarest on. Once k texts have more than all terms to come could give, only those that
-        may still be among the best are looked up in the remaining lists (MaxScore: Turtle & Flood 1995).
+        may still be among the best are looked up in the remaining lists, and fewer with each list (MaxScore: Turtle &
+        Flood 1995).
         """
         if k <= 0 or self._terms is None:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
         lengths = [self.frequency(number) for number in weighing.numbers]
-        most = [rarity * (K1 + 1) for rarity in weighing.rarity]  # what a text full of the term would get
-        scores = np.zeros(self.count, np.float32)
+        left = _suffix_sums(lengths)
+        rests = _suffix_sums([rarity * (K1 + 1) for rarity in weighing.rarity])  # what texts full of terms would get
+        allowed = self._allowed(rows, removed)
+        try:
+            scores = self._zeros.pop()
+        except IndexError:
+            scores = np.zeros(self.count, np.float32)
+        found: list[Rows] = []
+        count = since = 0  # of the texts found, and of entries read since they were last looked at
         for place, number in enumerate(weighing.numbers):
-            own = slice(self._lists[number], self._lists[number + 1])
-            held = self._rows[own]
-            scores[held] += self._weights_of(weighing, place, own, held)  # a text stands once in a list
-            rest = sum(most[place + 1 :])
-            if sum(lengths[place + 1 :]) > _WORTH_STOPPING and sum(most[: place + 1]) > rest:
-                found = _above_zero(scores, rows, removed)
-                if len(found) >= k and (least := _least(scores[found], k)) > rest:
-                    found = found[scores[found] + np.float32(rest) >= least]
-                    return best(found, self._added(scores[found], weighing, place + 1, found), k)
-        found = _above_zero(scores, rows, removed)
-        return best(found, scores[found], k)
+            own = slice(int(self._lists[number]), int(self._lists[number + 1]))
+            held = self._rows[own].astype(np.int64)
+            weights = self._weights_of(weighing, place, own, held)
+            if allowed is not None:
+                some = np.flatnonzero(allowed[held])
+                held, weights = held[some], weights[some]
+            before = scores[held]  # a text stands once in a list
+            fresh = held[before == 0]
+            scores[held] = before + weights
+            found.append(fresh)
+            count += len(fresh)
+            since += len(held)
+            if (left[place + 1] > _WORTH_STOPPING and count >= k and rests[0] - rests[place + 1] > rests[place + 1]
+                    and since + lengths[place + 1] >= count):
+                since = 0
+                every = np.concatenate(found)
+                reached = scores[every]
+                least = _least(reached, k) * (1 - _ROUNDING)
+                if least > rests[place + 1]:
+                    some = np.flatnonzero(reached + rests[place + 1] >= least)
+                    if _A_LOOKUP * len(some) * (len(lengths) - place - 1) < left[place + 1]:
+                        self._return(scores, found)
+                        ordered = some[np.argsort(every[some])]
+                        return self._among(weighing, place + 1, every[ordered], reached[ordered], rests, k)
+        every = np.concatenate(found) if found else np.zeros(0, np.int64)
+        reached = scores[every]
+        self._return(scores, found)
+        return best(every, reached, k)
+
+    def _allowed(self, rows: Rows | None, removed: Rows | None) -> NDArray[np.bool_] | None:
+        """Whether each text may be found; None where all may."""
+        if rows is None and (removed is None or not len(removed)):
+            return None
+        allowed = np.full(self.count, rows is None)
+        if rows is not None:
+            allowed[rows] = True
+        if removed is not None:
+            allowed[removed] = False
+        return allowed
+
+    def _return(self, scores: Scores, found: Iterable[Rows]) -> None:
+        """Keeps an array for the next search, all zeros again: clearing what was found is quicker than a new one."""
+        for some in found:
+            scores[some] = 0
+        self._zeros.append(scores)
+
+    def _among(self, weighing: Weighing, first: int, rows: Rows, scores: Scores, rests: Sequence[float], k: int
+               ) -> tuple[Rows, Scores]:
+        """The k best of these rows, ascending, among which the best are, with their scores from the terms before the
+        first one. `rests`: what the terms from each on can give."""
+        for place in range(first, len(weighing.numbers)):
+            some = np.flatnonzero(scores + rests[place] >= _least(scores, k) * (1 - _ROUNDING))
+            rows, scores = rows[some], scores[some]
+            self._add(scores, weighing, place, rows.astype(np.int32))
+        return best(rows, scores, k)
 
     def scores(self, words: Sequence[str], rows: Rows) -> Scores:
         """The score of each of `rows`, 0 where no word of the question stands."""
@@ -261,19 +335,20 @@ class Lexical:
 
     def scores_of(self, weighing: Weighing, rows: Rows) -> Scores:
         """The same for a question that is weighed already."""
-        return self._added(np.zeros(len(rows), np.float32), weighing, 0, rows)
-
-    def _added(self, scores: Scores, weighing: Weighing, first: int, rows: Rows) -> Scores:
-        """`scores` of these rows and what each term from the first on gives them."""
-        wanted = rows.astype(np.int32)  # of the lists' own type: they would be copied whole to compare them
-        for place in range(first, len(weighing.numbers)):
-            number = weighing.numbers[place]
-            begin, end = int(self._lists[number]), int(self._lists[number + 1])
-            listed = self._rows[begin:end]
-            places = np.minimum(np.searchsorted(listed, wanted), len(listed) - 1)
-            meant = np.flatnonzero(listed[places] == wanted)
-            scores[meant] += self._weights_of(weighing, place, begin + places[meant], wanted[meant])
+        scores = np.zeros(len(rows), np.float32)
+        for place in range(len(weighing.numbers)):
+            self._add(scores, weighing, place, rows.astype(np.int32))
         return scores
+
+    def _add(self, scores: Scores, weighing: Weighing, place: int, wanted: NDArray[np.int32]) -> None:
+        """Adds to the `scores` of these rows what a term gives them. The rows are of the lists' own type: lists would
+        be copied whole to compare them with others."""
+        number = weighing.numbers[place]
+        begin, end = int(self._lists[number]), int(self._lists[number + 1])
+        listed = self._rows[begin:end]
+        places = np.minimum(np.searchsorted(listed, wanted), len(listed) - 1)
+        meant = np.flatnonzero(listed[places] == wanted)
+        scores[meant] += self._weights_of(weighing, place, begin + places[meant], wanted[meant])
 
     def _weights_of(self, weighing: Weighing, place: int, own: Any, held: NDArray[np.int32]) -> Scores:
         """What a term gives these texts that hold it; `own` is where their weights stand."""
@@ -285,19 +360,29 @@ class Lexical:
                                                                                  weighing.average))
 
 
-def summed(asked: Asked, places: NDArray[np.uint8], texts: NDArray[np.int64], count: int) -> Scores:
-    """The rarity of the terms that each text holds, each counted once, (count,). `places` is what `Lexical.places`
-    gives for the texts' words, `texts` the text that each stands in."""
-    stands = np.zeros((count, 1 + len(asked.terms)), bool)  # a text's word may repeat
+def covered(asked: Asked, places: NDArray[np.uint8], lengths: NDArray[Any], average: float, cut: Sentences
+            ) -> tuple[Scores, Scores]:
+    """The score of each of some passages, and the summed rarity of the terms that each of their sentences holds.
+
+    `places` is what `Lexical.places` gives for all words of `cut`; `lengths` how many terms each passage holds, and
+    `average` how many those that count hold on average.
+    """
+    terms = 1 + len(asked.terms)
     some = np.flatnonzero(places.ravel() > 0)  # most words stand for none
-    stands[texts[some // places.shape[1]], places.ravel()[some]] = True
-    return np.asarray(stands @ np.array([0.0, *asked.rarity]), np.float32)
+    word, term = some // places.shape[1], places.ravel()[some]
+    passages, sentences = cut.standing(word)
+    often = np.bincount(passages * terms + term, minlength=len(lengths) * terms).reshape(-1, terms)
+    rarity = np.array([0.0, *asked.rarity])
+    damping = _damping(lengths.astype(np.float32), average or 1.0)[:, None]  # 0 where no text has a word
+    scores = (often / (often + damping)) @ (rarity * (K1 + 1))
+    stands = np.zeros((len(cut) + 1, terms), bool)  # the last for the words of titles
+    stands[sentences, term] = True
+    return np.asarray(scores, np.float32), np.asarray(stands[:-1] @ rarity, np.float32)
 
 
-def _above_zero(scores: Scores, allowed: Rows | None, removed: Rows | None) -> Rows:
-    if removed is not None:
-        scores[removed] = 0
-    return np.flatnonzero(scores > 0) if allowed is None else allowed[scores[allowed] > 0]
+def _suffix_sums(values: Sequence[Any]) -> list[Any]:
+    """What the values from each on add up to, and 0 at the end."""
+    return [0, *accumulate(reversed(values))][::-1]
 
 
 def _least(scores: Scores, k: int) -> float:

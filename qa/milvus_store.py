@@ -135,6 +135,10 @@ class MilvusStore:
 
     # --- finding
 
+    def alike(self, one: Within, other: Within) -> bool:
+        """See `Engine.alike`: only what says the same is known to be."""
+        return one == other
+
     def nearest(self, vector: Vectors, k: int, within: Within = EVERYWHERE) -> tuple[Rows, Vectors]:
         """See `Engine.nearest`."""
         (found,) = self._search("vector", [vector.astype(np.float32)], k, within)
@@ -445,8 +449,11 @@ class MilvusWords:
                 places[number] = place + 1
         return places[terms_of]
 
-    def held(self, words: Iterable[str], numbers: NDArray[np.int64], texts: NDArray[np.int64], count: int) -> Scores:
-        """See `qa.engine.Words.held`."""
+    def covered(self, words: Sequence[str], rows: Rows, cut: Sentences) -> tuple[Scores, Scores]:
+        """See `qa.engine.Words.covered`."""
+        return self.scores(words, rows), self._held(words, *cut.words(), len(cut))
+
+    def _held(self, words: Iterable[str], numbers: NDArray[np.int64], texts: NDArray[np.int64], count: int) -> Scores:
         rarity = self.rarity(words)
         if not len(numbers):
             return np.zeros(count, np.float32)

@@ -222,6 +222,10 @@ class Segments:
 
     # --- finding
 
+    def alike(self, one: Within, other: Within) -> bool:
+        """See `Engine.alike`."""
+        return all(part.alike(one, other) for part in self.parts)
+
     def nearest_by_words(self, words: Sequence[str], k: int, within: Within = EVERYWHERE) -> tuple[Rows, Scores]:
         """See `Engine.nearest_by_words`."""
         return self.lexical.search(words, k, [part.within(within) if within else None for part in self.parts],

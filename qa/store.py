@@ -201,7 +201,7 @@ class Store:
     def __init__(self, folder: Path, search: Search = EXACT, held: NDArray[np.int64] | None = None) -> None:
         """Opens the files of `folder`; `search` is what its Writer said. Only the articles numbered `held` are
         found, all if that is None; rows keep their numbers. Raises IndexDamaged when a file cannot be read."""
-        self._selected: dict[Within, Rows] = {}
+        self._selected: dict[Within, Rows | None] = {}
         try:
             self._database = unchanging(folder / DATABASE, self)
             self._vectors = VectorIndex(folder / VECTORS, folder / SHORTLIST, search)
@@ -393,16 +393,21 @@ class Store:
     # --- finding
 
     def within(self, within: Within) -> Rows | None:
-        """The rows that meet the conditions, ascending; None when there are none and nothing is gone. Those of the last
-        few are kept: each side of the index is searched within the same, and «en 2022» is tried again without."""
+        """The rows that meet the conditions, ascending; None when all do. Those of the last few are kept: each side of
+        the index is searched within the same, and «en 2022» is tried again without."""
         if not within and not len(self.removed):
             return None
-        found = self._selected.get(within)
-        if found is None:
+        if within not in self._selected:
             if len(self._selected) >= _SELECTED:
                 self._selected = {}
-            found = self._selected[within] = np.flatnonzero(self._meets(within))
-        return found
+            meets = self._meets(within)
+            self._selected[within] = None if meets.all() else np.flatnonzero(meets)
+        return self._selected[within]
+
+    def alike(self, one: Within, other: Within) -> bool:
+        """See `Engine.alike`."""
+        mine, others = self.within(one), self.within(other)
+        return mine is others or (mine is not None and others is not None and np.array_equal(mine, others))
 
     def _meets(self, within: Within) -> NDArray[np.bool_]:
         """Whether each passage meets the conditions, (count,)."""

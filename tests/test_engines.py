@@ -145,9 +145,9 @@ def test_everything_is_read_back_as_from_files(make: Made, more: Path, place_nam
     np.testing.assert_allclose(here.lexical.scores(words, rows), files.lexical.scores(words, rows), atol=1e-5)
     for one, other in zip(here.cuts.of(rows).words(), files.cuts.of(rows).words(), strict=True):
         assert len(one) == len(other)
-    held = [store.lexical.held(words, *sentences.words(), len(sentences))
-            for store, sentences in ((here, ours), (files, theirs))]
-    np.testing.assert_allclose(held[0], held[1], atol=1e-5)
+    covered = [store.lexical.covered(words, rows, sentences) for store, sentences in ((here, ours), (files, theirs))]
+    for one, other in zip(*covered, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_a_passage_stands_between_its_neighbours(make: Made, more: Path, place_name: str,

@@ -16,6 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
+from qa.cuts import Sentences
 from qa.lexical import Lexical
 from qa.weighing import build
 from qa.words import terms, token_spans, tokens
@@ -289,12 +290,42 @@ def test_search_agrees_with_scores_and_filters_exactly(
         for among in (None, allowed):
             wanted = [row for row in (every if among is None else among).tolist() if scores[row] > 0]
             wanted.sort(key=lambda row: (-scores[row], row))
-            for worth in (0, 20_000):
+            for worth, lookup in ((0, 0), (0, 16), (20_000, 16)):
                 with pytest.MonkeyPatch.context() as patched:
                     patched.setattr("qa.lexical._WORTH_STOPPING", worth)
+                    patched.setattr("qa.lexical._A_LOOKUP", lookup)
                     rows, found = index.search(words, k, among)
                 assert rows.tolist() == wanted[:k]
                 assert_array_equal(found, scores[rows])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_search_that_stops_finds_what_a_whole_one_finds(seed: int) -> None:
+    """Over short texts, often equal ones, some so full of a word that it gives them nearly the most that it may: the
+    best of those that are allowed and not removed, equal ones by row, with their scores to the bit; whether lists are
+    read to their end or texts are looked up in them as soon as no other can come among the best, and whatever the
+    search before has left behind."""
+    random = np.random.default_rng(seed)
+    words = np.array(["aa", "bb", "cc", "dd", "zz"])
+    for _ in range(40):
+        often = random.choice([0, 0, 0, 0, 1, 1, 2, 300], (30, len(words))) * (random.random((30, len(words)))
+                                                                              < [0.9, 0.6, 0.5, 0.4, 0.1])
+        with indexed(*(" ".join(np.repeat(words, own)) for own in often)) as index:
+            asked = words[-int(random.integers(2, 6)):].tolist()
+            scores = index.scores(asked, np.arange(30))
+            weighing = index.weighing(index._asked(tuple(asked)), None)
+            removed, k = np.flatnonzero(random.random(30) < 0.1), int(random.integers(1, 5))
+            for within in (None, np.flatnonzero(random.random(30) < 0.5)):
+                wanted = [row for row in (range(30) if within is None else within.tolist())
+                          if scores[row] > 0 and row not in removed]
+                wanted = sorted(wanted, key=lambda row, scores=scores: (-scores[row], row))[:k]
+                for worth, lookup in ((1 << 40, 16), (0, 0), (0, 2), (0, 0)):
+                    with pytest.MonkeyPatch.context() as patched:
+                        patched.setattr("qa.lexical._WORTH_STOPPING", worth)
+                        patched.setattr("qa.lexical._A_LOOKUP", lookup)
+                        found = index.best(weighing, k, within, removed)
+                    assert found[0].tolist() == wanted
+                    assert_array_equal(found[1], scores[wanted])
 
 
 def test_a_search_stops_when_the_rest_cannot_matter(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -302,13 +333,46 @@ def test_a_search_stops_when_the_rest_cannot_matter(monkeypatch: pytest.MonkeyPa
     second text all must be looked at."""
     monkeypatch.setattr("qa.lexical._WORTH_STOPPING", 0)
     looked_up: list[list[int]] = []
-    added = Lexical._added
-    monkeypatch.setattr(Lexical, "_added", lambda self, scores, weighing, first, rows: looked_up.append(rows.tolist())
-                        or added(self, scores, weighing, first, rows))
+    among = Lexical._among
+    monkeypatch.setattr(Lexical, "_among", lambda self, weighing, first, rows, *rest: looked_up.append(rows.tolist())
+                        or among(self, weighing, first, rows, *rest))
     with indexed(*["aa"] * 30, "aa zz", "bb") as index:
         assert index.search(["aa", "zz"], 1)[0].tolist() == [30]
         assert index.search(["aa", "zz"], 2)[0].tolist() == [30, 0]
     assert looked_up == [[30]]
+
+
+def sentences(passages: list[tuple[list[str], list[list[str]]]], vocabulary: dict[str, int]) -> Sentences:
+    """Passages of a title and sentences, each a list of words."""
+    bounds = np.cumsum([0, *(len(spoken) for _, spoken in passages)])
+    counts = np.array([[0, 0, len(own), 0, 0] for _, spoken in passages for own in spoken], np.int64).reshape(-1, 5)
+    titles = np.array([len(title) for title, _ in passages], np.int64)
+    words = [vocabulary[word] for title, spoken in passages for own in [title, *spoken] for word in own]
+    nothing = np.zeros(0, np.float32)
+    return Sentences(bounds, counts, titles, np.array(words, np.int64), np.zeros(len(counts), np.float32), nothing,
+                     np.zeros(0, np.int64), np.zeros(0, np.uint8))
+
+
+few_words = st.lists(st.sampled_from(("aa", "bb", "cc", "dd", "kenya", "kenyan", "中国")), max_size=4)
+
+
+@given(st.lists(st.tuples(few_words, st.lists(few_words, min_size=1, max_size=3)), max_size=8), few_words, st.data())
+def test_what_the_sentences_hold_gives_the_scores_of_the_lists(
+        passages: list[tuple[list[str], list[list[str]]]], question: list[str], data: st.DataObject) -> None:
+    """The words of some passages, read from their sentences and titles, give the scores that the lists give; and each
+    sentence by itself holds the rarity of the question's terms that stand in it, however often, without its title's."""
+    texts = [" ".join([*title, *(word for own in spoken for word in own)]) for title, spoken in passages]
+    with indexed(*texts) as index:
+        vocabulary = index.words([word for title, spoken in passages for own in [title, *spoken] for word in own])
+        any_rows = st.lists(st.sampled_from(range(len(passages)))) if passages else st.just([])
+        rows = np.array(data.draw(any_rows), np.int64)
+        asked = [*question, "unknown"]
+        scores, held = index.covered(asked, rows, sentences([passages[row] for row in rows], vocabulary))
+        np.testing.assert_allclose(scores, index.scores(asked, rows), rtol=1e-5)
+        rarity = index.rarity(asked)
+        wanted = [sum(rarity[term] for term in {term for word in own for term in terms(word)} & set(rarity))
+                  for row in rows for own in passages[row][1]]
+        np.testing.assert_allclose(held, wanted, rtol=1e-5)
 
 
 @given(st.lists(small_texts, max_size=12), small_texts)

@@ -118,8 +118,10 @@ def assert_same(one: qa.engine.Engine, other: qa.engine.Engine) -> None:
         words = question.lower().replace("?", "").split()
         assert one.lexical.rarity(words) == other.lexical.rarity(words)
         assert_allclose(one.lexical.scores(words, mixed), other.lexical.scores(words, mixed), rtol=1e-5)
-        held = [engine.lexical.held(words, *own.words(), len(own)) for engine, own in ((one, cuts), (other, others))]
-        assert_array_equal(*held)
+        covered = [engine.lexical.covered(words, mixed, own) for engine, own in ((one, cuts), (other, others))]
+        assert_array_equal(covered[0][1], covered[1][1])
+        for engine, (scores, _) in zip((one, other), covered, strict=True):
+            assert_allclose(scores, engine.lexical.scores(words, mixed), rtol=1e-5)
         for within in (Within(), Within(file="zoo/*"), Within(language="en"), Within(since=date(2019, 3, 1)),
                        Within(until=date(2019, 5, 1), undated=True)):
             by_words = [engine.nearest_by_words(words, 7, within) for engine in (one, other)]
