@@ -58,7 +58,8 @@ def scan(folder: str | os.PathLike[str]) -> tuple[list[Found], list[tuple[str, s
     """Every article file below `folder`, sorted by name, and (file, reason) of each that cannot be one.
 
     Hidden files and folders are skipped, so is README.md at the top, which is for people. Links are followed
-    only to files within the folder. Raises UsageError when `folder` is no folder.
+    only to files within the folder. Raises UsageError when `folder` is no folder or cannot be read: it would look as
+    if all articles had been deleted.
     """
     root = Path(folder)
     if not root.is_dir():
@@ -75,7 +76,10 @@ def scan(folder: str | os.PathLike[str]) -> tuple[list[Found], list[tuple[str, s
             with os.scandir(os.path.join(root, here)) as opened:
                 entries = list(opened)
         except OSError as error:
-            refused.append((here.rstrip("/") or ".", f"the folder cannot be read ({error.strerror})"))
+            if not here:
+                raise UsageError(f"The articles folder {str(folder)!r} cannot be read ({error.strerror}). Allow it, or"
+                                 " name another: qa rebuild FOLDER") from error
+            refused.append((here.rstrip("/"), f"the folder cannot be read ({error.strerror})"))
             continue
         for entry in entries:
             name = entry.name

@@ -402,6 +402,24 @@ def test_no_folder_is_a_wrong_argument(tmp_path: Path, name: str, reason: str) -
         scan(tmp_path / name)
 
 
+def test_a_folder_that_may_not_be_read_is_a_wrong_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would look empty, and a rebuild would forget all its articles; one below it is listed."""
+    write(tmp_path, {"a.txt": "x", "b/c.txt": "x"})
+    real = os.scandir
+
+    def forbidden(path: str) -> object:
+        if Path(path) == closed:
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", forbidden)
+    closed = tmp_path
+    with pytest.raises(UsageError, match=r"cannot be read \(Permission denied\).*qa rebuild FOLDER"):
+        scan(tmp_path)
+    closed = tmp_path / "b"
+    assert listed(tmp_path) == (["a.txt"], {"b": "the folder cannot be read (Permission denied)"})
+
+
 @pytest.mark.parametrize(
     ("content", "reason"), [("", "empty"), (" \n\t\r\n", "empty"), ("x" * 101, r"larger than 0 MB")]
 )

@@ -19,7 +19,7 @@ from gradio_client.exceptions import AppError
 from hypothesis import given
 from hypothesis import strategies as st
 from page_reader import BOX, DESKTOP, TELEPHONE, Reader, http
-from page_toys import HOSTILE, HOSTILE_FILE, SUMMIT, Toys, hit
+from page_toys import HOSTILE, HOSTILE_FILE, SUMMIT, Record, Toys, hit
 from playwright.sync_api import Browser, expect
 
 import qa
@@ -191,6 +191,28 @@ def test_no_answer_is_said_and_the_nearest_passages_stand_apart(reader: Reader) 
     expect(tab.locator(".qa-nearest")).to_have_text("Les passages les plus proches")
     expect(tab.locator(".qa-card")).to_have_count(3)
     expect(tab.locator("#qa-live")).to_have_text("Ces articles ne répondent pas à la question")
+
+
+def test_where_there_is_no_article_other_words_do_not_help(browser: Browser) -> None:
+    """Asking an index of an empty folder says that it is empty and how to fill it, not that nothing answers."""
+    toys = Toys()
+    state = toys.status().fields | {"articles": 0, "passages": 0, "examples": []}
+    blocks = page(lambda question, **_: Record({**toys.ask(question, k=1, since=None, until=None, file=None).fields,
+                                                "answered": False, "hits": []}),
+                  lambda: Record(state), rebuild=toys.rebuild, articles=lambda: "no-such-folder")
+    one = Reader(browser, launch(blocks, port=0), "en-GB", DESKTOP, "light")
+    try:
+        tab = one.open()
+        for _ in range(2):
+            tab.fill(BOX, "Where?")
+            tab.press(BOX, "Enter")
+            expect(tab.locator("body.qa-waiting")).to_have_count(0)
+            expect(tab.locator(".qa-problem h2")).to_have_text("The index holds no article")
+            expect(tab.locator("#qa-results .qa-add")).to_be_visible()
+        assert toys.asked[-1]["question"] == "Where?"
+    finally:
+        one.context.close()
+        blocks.close()
 
 
 def test_errors_show_their_remedy_and_nothing_of_the_server(reader: Reader, caplog: pytest.LogCaptureFixture) -> None:

@@ -79,8 +79,9 @@ def page(ask: Asks, status: Callable[[], Dictionary], *, article: Callable[[str]
         """The answer as HTML, or what is in its way."""
         try:
             found = ask(asked["question"], k=asked["limit"], since=asked["since"] or None, until=asked["until"] or None,
-                        file=asked["file"] or None)
-            shown = answers.answer(found.to_dict(), asked, language)
+                        file=asked["file"] or None).to_dict()
+            in_the_way = "" if found["hits"] else folder(language)[2]
+            shown = in_the_way or answers.answer(found, asked, language)
         except Exception as error:
             shown = _problem(error, language, editable)
         # A browser waits for its block to change, so that even the same answer twice must differ.
