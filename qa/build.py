@@ -15,8 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qa import articles, cluster, encoder
-from qa.archive import gathered
+from qa import articles, encoder
 from qa.articles import Found
 from qa.background import background
 from qa.embedding import Ready, embedded
@@ -24,7 +23,6 @@ from qa.encoder import Encoder, LightEncoder
 from qa.engine import Engine, Known, Place, Shared, Unchanged
 from qa.errors import Unreadable
 from qa.generations import Manifest, Whole
-from qa.overseer import on_ray
 from qa.parts import Parts
 from qa.places import place
 from qa.reading import Job, Reader
@@ -94,6 +92,8 @@ def rebuild(folder: str | os.PathLike[str] = "seeds", *, index: str | os.PathLik
     Files that cannot be read are in the report.
     """
     if on is not None:
+        from qa import cluster  # what only Ray needs takes a fiftieth of a second to import
+
         cluster.check(on)
     return _rebuild(Path(folder), place(index), model, full, progress or (lambda _: None), encoder, passage_size, on)
 
@@ -132,7 +132,7 @@ def _rebuild(folder: Path, where: Place, model: str | None, full: bool, progress
         reused, total = shared.passages, len(shared.files)
         for ready, own, again in stream:
             settled = ready.found.touched < scanned - _SETTLED
-            writer.add(ready.found if settled else replace(ready.found, touched=0), ready.sha256, ready.article,
+            writer.add(ready.found if settled else ready.found._replace(touched=0), ready.sha256, ready.article,
                        ready.passages, ready.vectors if ready.vectors is not None else chosen.encode_passages([]),
                        ready.cut, ready.units)
             fresh += own
@@ -251,6 +251,9 @@ def _gathered(on: str, folder: Path, wanted: list[Found], total: int, refused: l
               before: _Before | None, known: Mapping[str, Known], recipe: Recipe, shards: Path,
               progress: Callable[[Progress], None]) -> Generator[tuple[Ready, int, int], None, None]:
     """The same as `embedded` of `_read`, read and embedded by Ray."""
+    from qa.archive import gathered
+    from qa.overseer import on_ray
+
     known = known if before else {}
     fresh = [one for one in wanted if not _same(known.get(one.file), one)]
     with contextlib.closing(gathered(on_ray(on), folder, fresh, {file: one.sha256 for file, one in known.items()},
@@ -273,7 +276,7 @@ def _gathered(on: str, folder: Path, wanted: list[Found], total: int, refused: l
 
 def _same(old: Known | None, one: Found) -> bool:
     """Whether a file looks as it did when it was read."""
-    return old is not None and (old.size, old.modified, old.touched) == (one.size, one.modified, one.touched)
+    return old is not None and old[2:5] == one[1:]  # size, modified, touched
 
 
 def _begun(folder: Path, one: Found, old: Known | None, reader: Reader, recipe: Recipe) -> _Begun:

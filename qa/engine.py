@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,7 @@ Rows = NDArray[np.int64]
 Scores = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):  # see qa.articles.Found
     """What the index holds about one file: enough to tell whether it changed."""
 
     number: int

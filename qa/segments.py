@@ -17,7 +17,6 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -181,7 +180,7 @@ class Segments:
         every = [part.each() for part in self.parts]
         for segment, size in zip(self.runs.segment.tolist(), self.runs.size.tolist(), strict=True):
             some = islice(every[segment], size)
-            yield from (replace(known, number=known.number + int(self.firsts[segment])) for known in some
+            yield from (known._replace(number=known.number + int(self.firsts[segment])) for known in some
                         ) if segment else some
 
     def known_file(self, file: str) -> Known | None:
@@ -189,7 +188,7 @@ class Segments:
         for part, first in zip(self.parts, self.firsts.tolist(), strict=False):
             known = part.known_file(file)
             if known is not None:
-                return replace(known, number=known.number + first)
+                return known._replace(number=known.number + first)
         return None
 
     def languages_of_files(self) -> dict[str, str]:

@@ -68,8 +68,8 @@ class Here:
 def here(monkeypatch: pytest.MonkeyPatch) -> Here:
     """A job runs in this process, in groups of one or two files."""
     one = Here()
-    monkeypatch.setattr("qa.build.on_ray", lambda on: one(on))
-    monkeypatch.setattr("qa.build.cluster.check", lambda on: None)
+    monkeypatch.setattr("qa.overseer.on_ray", lambda on: one(on))
+    monkeypatch.setattr("qa.cluster.check", lambda on: None)
     monkeypatch.setattr("qa.archive.GROUP", 300)
     archive._loaded.cache_clear()
     return one
