@@ -44,9 +44,15 @@ def asked(question: str, encoder: Encoder, language: str) -> Asked:
 
 def _units(units: Units, encoder: LightEncoder) -> tuple[Vectors, Scores]:
     """What a question asks for, unit by unit, and how much each matters: the square of its vector's length, which
-    training has made small for what any text may say (`python -m training.static`)."""
-    vectors = np.add.reduceat(encoder.token_vectors(units.tokens), np.flatnonzero(units.firsts), axis=0)
+    training has made small for what any text may say (`python -m training.static`). A figure matters no more than
+    the word that matters most: in another language than the articles' it is often all that is met for certain, and
+    2012 alone answers nothing about that year."""
+    begins = np.flatnonzero(units.firsts)
+    vectors = np.add.reduceat(encoder.token_vectors(units.tokens), begins, axis=0)
     weights = units.lengths ** 2
+    figures = np.logical_and.reduceat(encoder.figures(units.tokens), begins)
+    if figures.any() and not figures.all():
+        weights = np.where(figures, np.minimum(weights, weights[~figures].max()), weights)
     most = np.sort(np.argsort(-weights, kind="stable")[:_ASKED_FOR])
     vectors, weights = vectors[most], weights[most]
     return (np.asarray(vectors / np.maximum(units.lengths[most, None], _TINY), np.float32),

@@ -79,6 +79,15 @@ def test_of_a_long_question_what_matters_most_is_compared() -> None:
     assert question.units[-2:] == pytest.approx(rest, abs=1e-6)
 
 
+def test_a_figure_matters_no_more_than_the_word_that_matters_most() -> None:
+    """Digits have long vectors in the shipped model; alone they keep all the weight there is."""
+    posed = asked("Сколько людей жило в Варшаве в 1901 году?", load(), "ru")
+    weights = sorted(posed.weights.tolist())
+    assert weights[-1] == weights[-2] < 0.4
+    both = asked("1901 1934", load(), "und").weights
+    assert both.tolist() == pytest.approx([0.5, 0.5], abs=0.2) and len(both) == 2
+
+
 @pytest.mark.parametrize(("text", "units"), [
     ("Putin meets Xi.", 4),
     ("l'Iran", 3),
