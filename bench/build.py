@@ -48,6 +48,7 @@ def one(folder: Path, index: Path, cores: str = "0", model: str | None = None) -
     began = time.perf_counter()
     if int(cores):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-int(cores):])
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command does, before numpy is imported
     watch = machine.Stages()
     import qa
 

@@ -114,7 +114,7 @@ def _rebuild(given: argparse.Namespace) -> int:
     from qa import beside
 
     if given.on is None and not given.full and os.path.isdir(given.index):  # there may be little to read, or nothing
-        beside.begin()
+        beside.begin()  # sooner than `rebuild` does
     try:
         from qa.build import rebuild
 

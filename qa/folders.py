@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from qa import generations, switching
+from qa import beside, generations, switching
 from qa.engine import Engine, Shared, Unchanged, Writer
 from qa.errors import IndexDamaged, IndexProblem, UsageError
 from qa.generations import Manifest, Whole
@@ -46,11 +46,15 @@ class Folder:
         if self._where.exists() and not self._where.is_dir():
             raise UsageError(f"{self._where} is a file, not a folder for an index. Choose another with --index")
         with switching.building(self._where) as aside:
-            generations.begin(self._where)  # while the folder of articles is listed
+            # both while the folder of articles is listed
+            generations.begin(self._where)
+            if self.pointer() is not None:
+                beside.begin()
             try:
                 yield _Making(self._where, aside)
             finally:
                 generations.forget(self._where)
+                beside.forget()
 
 
 def _store(found: Whole) -> Store | Segments:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ARTICLES, write
+from conftest import ARTICLES, Build, write
 
 from qa import beside, reading
 from qa.cli import main
@@ -94,6 +94,25 @@ def test_without_room_for_another_process_this_one_reads(fresh: None, monkeypatc
     beside.begin()
     assert beside.taken() is None
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_rebuild_after_a_change_begins_one(
+    fresh: None, folder: Path, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is an index already, what is new is read by the other process; of a first build nothing is."""
+    started = []
+    real = beside.process
+    monkeypatch.setattr(beside, "process", lambda *given: started.append(real(*given)) or started[-1])
+    build(folder)
+    assert started == []
+    write(folder, {"new.txt": "Egypt opens a library of papyrus."})
+
+    def here(*_: object) -> Reading:
+        raise AssertionError("read in this process")
+
+    monkeypatch.setattr(reading, "read", here)
+    assert build(folder).embedded == 1
+    assert [one.poll() is None for one in started] == [False]
 
 
 def test_the_command_leaves_none_behind(fresh: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
