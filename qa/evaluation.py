@@ -67,7 +67,7 @@ class Posed:
 def read_questions(path: str | os.PathLike[str]) -> list[Question]:
     """The questions of a file, one JSON object a line. Raises UsageError that names the line at fault."""
     try:
-        text = Path(path).read_text("utf-8")
+        text = Path(path).read_text("utf-8-sig")  # some editors begin a file with a byte order mark
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"The questions file {os.fspath(path)!r} cannot be read ({error}).") from error
     questions: list[Question] = []
@@ -76,12 +76,14 @@ def read_questions(path: str | os.PathLike[str]) -> list[Question]:
             continue
         try:
             fields = json.loads(line)
-            values = [fields.get(name) for name in ("file", "answer", "date")]
-            if not isinstance(fields["q"], str) or not fields["q"].strip() or not all(
+            if not isinstance(fields, dict):
+                raise TypeError("it is no object")
+            asked, *values = (fields.get(name) for name in ("q", "file", "answer", "date"))
+            if not isinstance(asked, str) or not asked.strip() or not all(
                     value is None or isinstance(value, str) for value in values):
                 raise TypeError("q must be text, and file, answer and date text or null")
-            questions.append(Question(fields["q"], str(fields.get("lang") or "und"), *values))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            questions.append(Question(asked, str(fields.get("lang") or "und"), *values))
+        except (ValueError, TypeError, RecursionError) as error:
             raise UsageError(f"Line {number} of {os.fspath(path)} is no question ({error}). Each line is one JSON"
                              ' object: {"q": "…", "lang": "fr", "file": "…", "answer": "…", "date": null}') from error
     if not questions:

@@ -93,10 +93,11 @@ def test_different_answers_stay_different() -> None:
 
 
 def test_questions_are_read_as_they_stand(tmp_path: Path) -> None:
-    """Blank lines are skipped, missing fields are null, line separators inside a text are no line ends."""
+    """Blank lines and a byte order mark are skipped, missing fields are null, line separators inside a text are no line
+    ends."""
     path = tmp_path / "q.jsonl"
     path.write_text(
-        '{"q": "Où\u2028?", "lang": "fr", "file": "a", "answer": "b", "date": "2019"}\n\n{"q": "x"}\n', "utf-8"
+        '\ufeff{"q": "Où\u2028?", "lang": "fr", "file": "a", "answer": "b", "date": "2019"}\n\n{"q": "x"}\n', "utf-8"
     )
     assert read_questions(path) == [
         Question("Où\u2028?", "fr", "a", "b", "2019"),
@@ -105,27 +106,28 @@ def test_questions_are_read_as_they_stand(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("line", "reason"),
     [
-        "{",
-        "[]",
-        "3",
-        '"q"',
-        "null",
-        "{}",
-        '{"q": ""}',
-        '{"q": 3}',
-        '{"q": "x", "file": 3}',
-        '{"q": "x", "answer": ["y"]}',
-        '{"q": "x", "date": 2019}',
-        "{'q': 'x'}",
+        ("{", "Expecting"),
+        ("[]", "it is no object"),
+        ("3", "it is no object"),
+        ('"q"', "it is no object"),
+        ("null", "it is no object"),
+        ("{}", "q must be text"),
+        ('{"q": ""}', "q must be text"),
+        ('{"q": 3}', "q must be text"),
+        ('{"q": "x", "file": 3}', "file, answer and date text or null"),
+        ('{"q": "x", "answer": ["y"]}', "file, answer and date text or null"),
+        ('{"q": "x", "date": 2019}', "file, answer and date text or null"),
+        ("{'q': 'x'}", "Expecting"),
+        ("[" * 100_000, "recursion"),
     ],
 )
-def test_a_line_that_is_no_question_is_named(tmp_path: Path, line: str) -> None:
-    """The message says which line of which file, and what a line looks like."""
+def test_a_line_that_is_no_question_is_named(tmp_path: Path, line: str, reason: str) -> None:
+    """The message says which line of which file, what is wrong with it, and what a line looks like."""
     path = tmp_path / "q.jsonl"
     path.write_text('{"q": "x"}\n\n' + line + "\n", "utf-8")
-    with pytest.raises(qa.UsageError, match=r"Line 3 of .*q\.jsonl is no question.*\{\"q\": "):
+    with pytest.raises(qa.UsageError, match=r"Line 3 of .*q\.jsonl is no question \(.*" + reason + r".*\{\"q\": "):
         read_questions(path)
 
 
