@@ -216,9 +216,13 @@ class StaticEncoder:
         """The inner products of vectors with those of tokens, float32 (len(vectors), len(tokens))."""
         found = np.empty((len(tokens), len(vectors)), np.float32)
         turned = np.ascontiguousarray(vectors.T)
+        stored = np.empty((_ROWS_AT_ONCE, self.dimension), self._rows.dtype)
+        rows = np.empty(stored.shape, np.float32)
         for begin in range(0, len(tokens), _ROWS_AT_ONCE):
             some = tokens[begin : begin + _ROWS_AT_ONCE]
-            np.matmul(self._rows[some].astype(np.float32), turned, out=found[begin : begin + _ROWS_AT_ONCE])
+            np.take(self._rows, some, axis=0, out=stored[: len(some)], mode="clip")  # into place, unlike "raise"
+            rows[: len(some)] = stored[: len(some)]
+            np.matmul(rows[: len(some)], turned, out=found[begin : begin + _ROWS_AT_ONCE])
         if self._scales is not None:
             found *= self._scales[tokens, None]
         return found.T

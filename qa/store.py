@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import starmap
@@ -202,6 +203,7 @@ class Store:
         """Opens the files of `folder`; `search` is what its Writer said. Only the articles numbered `held` are
         found, all if that is None; rows keep their numbers. Raises IndexDamaged when a file cannot be read."""
         self._selected: dict[Within, Rows | None] = {}
+        self._last = threading.local()
         try:
             self._database = unchanging(folder / DATABASE, self)
             self._vectors = VectorIndex(folder / VECTORS, folder / SHORTLIST, search)
@@ -325,21 +327,26 @@ class Store:
 
     def files_of(self, rows: Rows) -> list[str]:
         """The file of each of these rows' articles."""
-        return self._of_articles("file", rows)
+        return [file for file, _ in self._of_articles(rows)]
 
     def languages_of(self, rows: Rows) -> list[str]:
         """The language of each of these rows' articles."""
-        return self._of_articles("language", rows)
+        return [language for _, language in self._of_articles(rows)]
 
-    def _of_articles(self, column: str, rows: Rows) -> list[str]:
+    def _of_articles(self, rows: Rows) -> list[tuple[str, str]]:
+        """File and language of each row's article. Those of the thread's last rows are kept: an answer asks for both,
+        one after the other."""
         articles = self._articles[rows].tolist()
-        wanted = list(dict.fromkeys(articles))
-        found: dict[int, str] = {}
-        for begin in range(0, len(wanted), 500):
-            part = wanted[begin : begin + 500]
-            found.update(self._database.execute(
-                f"SELECT number, {column} FROM articles WHERE number IN ({','.join('?' * len(part))})", part))
-        return [found[number] for number in articles]
+        last: dict[int, tuple[str, str]] = getattr(self._last, "articles", {})
+        if not last.keys() >= set(articles):
+            wanted = list(dict.fromkeys(articles))
+            last = self._last.articles = {}
+            for begin in range(0, len(wanted), 500):
+                part = wanted[begin : begin + 500]
+                last.update((number, (file, language)) for number, file, language in self._database.execute(
+                    "SELECT number, file, language FROM articles WHERE number IN"
+                    f" ({','.join('?' * len(part))})", part))
+        return [last[number] for number in articles]
 
     def languages_of_files(self) -> dict[str, str]:
         """The language of every article by its file."""
