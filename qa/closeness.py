@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa.cuts import Sentences
-from qa.encoder import Encoder, LightEncoder, Units, Vectors, unit
+from qa.encoder import Encoder, LightEncoder, Units, Vectors, apart, unit
 from qa.engine import EVERYWHERE, Engine, Rows, Within
 from qa.ranker import Meeting
 from qa.unrelated import little_words
@@ -157,11 +157,8 @@ def _products(encoder: LightEncoder, vectors: Vectors, tokens: NDArray[np.int64]
               ) -> tuple[Vectors, NDArray[np.int32]]:
     """The inner products of tokens with vectors, (different tokens, len(vectors)), each token multiplied once; and
     which of them each token has."""
-    known = np.zeros(encoder.vocabulary, np.int32)
-    known[tokens] = 1
-    different = np.flatnonzero(known > 0).astype(np.int32)
-    known[different] = np.arange(len(different))
-    return encoder.products(vectors, different).T, known[tokens]
+    different, places = apart(tokens, encoder.vocabulary)
+    return encoder.products(vectors, different).T, places
 
 
 def _sums(products: Vectors, places: NDArray[np.int32], firsts: NDArray[np.int64]) -> Vectors:

@@ -51,20 +51,15 @@ class Cut:
 def cut(passage: Passage) -> Cut:
     """The sentences of a passage and their words."""
     found = tuple(spans(passage.text, passage.language)) or ((0, len(passage.text)),)
-    return Cut(found, tuple(tokens(_title(passage))),
+    return Cut(found, tuple(tokens(passage.heading)),
                tuple(tuple(tokens(passage.text[start:end])) for start, end in found))
-
-
-def _title(passage: Passage) -> str:
-    """The title that a passage stands under; empty where it begins with it."""
-    return "" if not passage.title or passage.text.startswith(passage.title) else passage.title
 
 
 def meanings(passages: Sequence[Passage], cuts: Sequence[Cut], encoder: LightEncoder) -> tuple[Units, Vectors]:
     """The units of all sentences of some passages, and what `encode_passages` gives for the passages' documents,
     (len(passages), dimension): a light encoder's vector of a text is the sum of its tokens', so that nothing is
     tokenized twice."""
-    titles = [_title(passage) for passage in passages]
+    titles = [passage.heading for passage in passages]
     different = list(dict.fromkeys(filter(None, titles)))
     parts: list[Units] = []
     sums = np.zeros((len(passages), encoder.dimension), np.float32)

@@ -97,6 +97,16 @@ def unit(rows: Vectors) -> Vectors:
     return np.asarray(rows / np.maximum(lengths, 1e-12), dtype=np.float32)
 
 
+def apart(tokens: NDArray[Any], vocabulary: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """The different ones of tokens below `vocabulary`, ascending, and where among them each stands. np.unique would
+    sort them all."""
+    places = np.zeros(vocabulary, np.int32)
+    places[tokens] = 1
+    different = np.flatnonzero(places > 0).astype(np.int32)
+    places[different] = np.arange(len(different))
+    return different, places[tokens]
+
+
 # Scripts without spaces, where a token is a unit by itself: Thai and its neighbours, Han, kana.
 _UNSPACED = re.compile("[▁#]*[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
@@ -177,7 +187,7 @@ class StaticEncoder:
             end = min(begin + _TEXTS_AT_ONCE, len(texts))
             own = slice(ends[begin], ends[end])
             starts = np.flatnonzero(firsts[own])
-            different, places = self._different(tokens[own])
+            different, places = apart(tokens[own], self.vocabulary)
             sums = _sums(self.token_vectors(different), places, starts, matters[own])
             bounds = np.searchsorted(starts, ends[begin : end + 1] - ends[begin])
             mine = vectors[begin:end]
@@ -186,14 +196,6 @@ class StaticEncoder:
                                np.sqrt(np.vecdot(mine, mine)), np.sqrt(np.einsum("ij,ij->i", sums, sums)),
                                tokens[own], firsts[own]))
         return Units.joined(parts), vectors
-
-    def _different(self, tokens: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """The different ones of these tokens, and where among them each stands."""
-        places = np.zeros(self.vocabulary, np.int32)
-        places[tokens] = 1
-        different = np.flatnonzero(places).astype(np.int32)
-        places[different] = np.arange(len(different))
-        return different, places[tokens]
 
     def _stands_alone(self, tokens: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Which of the tokens are pieces of a script without spaces; each is looked at once."""

@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain
-from math import log1p
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +106,7 @@ def asked_for(words: tuple[str, ...], frequencies: Callable[[Sequence[str]], dic
     known = sorted((found[term], place) for place, term in enumerate(every) if term in found)
     kept = [*known, *((0, place) for place, term in enumerate(every) if term not in found)][:TERMS_A_QUESTION]
     return Asked(words, tuple(every[place] for _, place in kept), tuple(
-        log1p((count - frequency + 0.5) / (frequency + 0.5)) for frequency, _ in kept))
+        float(log_rarity(count, frequency)) for frequency, _ in kept))
 
 
 class Questions:

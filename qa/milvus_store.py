@@ -11,8 +11,6 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import chain
-from math import log1p
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,7 +23,7 @@ from qa.dates import Dated, Section
 from qa.encoder import Vectors
 from qa.engine import EVERYWHERE, Known, Rows, Scores, Within
 from qa.errors import IndexDamaged
-from qa.lexical import K1, TERMS_A_QUESTION, B
+from qa.lexical import K1, TERMS_A_QUESTION, B, Questions, asked_for
 from qa.milvus import BOUNDED, PASSAGES, RECORDS, STRONG, Milvus
 from qa.milvus_records import (
     ARTICLE,
@@ -409,34 +407,18 @@ class MilvusCuts:
         return [(row.text, row.sliced.words) for row in self._store.read(rows)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    words: tuple[str, ...]
-    rarity: dict[str, float]
-
-
 class MilvusWords:
     """The word side: what a word weighs is read from Milvus, what passages hold of it from the passages."""
 
     def __init__(self, store: MilvusStore) -> None:
         self._store = store
-        self._last = threading.local()
+        self._questions = Questions()
 
     def rarity(self, words: Iterable[str]) -> dict[str, float]:
         """See `qa.engine.Words.rarity`. The rarest terms come first, then those of no passage, TERMS_A_QUESTION at
         most."""
-        key = tuple(dict.fromkeys(words))
-        last: _Asked | None = getattr(self._last, "asked", None)
-        if last is None or last.words != key:
-            asked = list(dict.fromkeys(chain.from_iterable(map(terms, key))))
-            found = self._store.frequencies(asked)
-            known = [(found[term], place) for place, term in enumerate(asked) if term in found]
-            unknown = [(0, place) for place, term in enumerate(asked) if term not in found]
-            count = self._store.count
-            last = self._last.asked = _Asked(key, {
-                asked[place]: log1p((count - frequency + 0.5) / (frequency + 0.5))
-                for frequency, place in [*sorted(known), *unknown][:TERMS_A_QUESTION]})
-        return last.rarity
+        asked = self._questions.of(words, lambda key: asked_for(key, self._store.frequencies, self._store.count))
+        return dict(zip(asked.terms, asked.rarity, strict=True))
 
     def _found(self, rarity: dict[str, float], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """Which of the question's terms each word stands for, one more than its place or 0, (words, terms)."""

@@ -32,6 +32,11 @@ class Passage:
     title: str | None        # of the article, or of the one among several on a page that it belongs to
     language: str
 
+    @property
+    def heading(self) -> str:
+        """The title that it stands under; empty where it begins with it."""
+        return "" if not self.title or self.text.startswith(self.title) else self.title
+
 
 def passages(article: Article, size: int = PASSAGE_SIZE) -> list[Passage]:
     """Cuts `article` into passages of at most about `size` characters (a quarter more where that saves a tiny

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qa import ranges
+
 _KEPT = 1_000_000  # characters of pieces: some 120,000 words, which take about 30 MB
 _JOINED = 64       # pieces looked up as one text: one by one they take three times as long
 
@@ -63,11 +65,10 @@ class Pieces:
             numbers = self._looked_up(list(chain.from_iterable(pieces)))
             begins = self._bounds.held[numbers]
             sizes = self._bounds.held[numbers + 1] - begins
-            ends = np.cumsum(sizes)
-            places = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(begins - (ends - sizes), sizes)
+            places = ranges.joined(begins, sizes)
             tokens, firsts = self._tokens.held[places], self._firsts.held[places]
         firsts_of = np.cumsum([0, *map(len, pieces)])
-        before = np.concatenate([[0], ends])[firsts_of]
+        before = np.concatenate([[0], np.cumsum(sizes)])[firsts_of]
         return Tokenized(np.diff(before), tokens, firsts)
 
     def _looked_up(self, pieces: list[str]) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from qa import ranges
 from qa.errors import ModelError
 
 WEIGHTS = Path(__file__).with_name("ranker.safetensors")
@@ -152,8 +153,7 @@ def _ranges(bounds: Numbers, chosen: Numbers) -> tuple[Numbers, Numbers]:
     in each."""
     begins = bounds[chosen]
     counts = bounds[np.asarray(chosen, np.int64) + 1] - begins
-    ends = np.cumsum(counts)
-    return np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(begins - (ends - counts), counts), counts
+    return ranges.joined(begins, counts), counts
 
 
 def _bounds(counts: Numbers) -> Numbers:

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from qa import ranges
+
 Numbers = NDArray[np.int64]
 
 
@@ -55,8 +57,7 @@ class Runs:
     def held(self, segment: int) -> Numbers:
         """The numbers of one segment that count, ascending."""
         mine = np.flatnonzero(self.segment == segment)
-        size = self.size[mine]
-        return np.repeat(self.first[mine] - (np.cumsum(size) - size), size) + np.arange(size.sum())
+        return ranges.joined(self.first[mine], self.size[mine])
 
     def missing(self, segment: int, count: int) -> Numbers:
         """The others of its `count` numbers, ascending."""

@@ -64,9 +64,7 @@ CREATE INDEX furniture_of ON furniture (article);
 def document(passage: Passage) -> str:
     """What is embedded and indexed for a passage: its text under its article's title, which names what
     «il» or «ce traité» stand for. Only the text is ever shown."""
-    if passage.title and not passage.text.startswith(passage.title):
-        return f"{passage.title}\n{passage.text}"
-    return passage.text
+    return f"{passage.heading}\n{passage.text}" if passage.heading else passage.text
 
 
 @contextlib.contextmanager

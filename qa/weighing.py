@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qa import beside
+from qa import beside, ranges
 from qa.cores import cores
 from qa.lexical import (
     COUNT,
@@ -240,7 +240,7 @@ def _put_together(folder: Path, lots: Sequence[_Lot], lengths: NDArray[np.int32]
                 begins = np.asarray(each[some.start : some.stop + 1])
                 begin, end, counts = int(begins[0]), int(begins[-1]), np.diff(begins)
                 held_by = own[some] - first
-                target = np.repeat(at[held_by] - begins[:-1] + begin, counts) + np.arange(end - begin)
+                target = ranges.joined(at[held_by], counts)
                 mine = lengths[lot.first : lot.first + lot.count]
                 held = _part(lot.path(ROWS), begin, end, "<i4")
                 block_rows[target] = held + lot.first

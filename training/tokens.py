@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
+from qa import ranges
+
 LONGEST = 200  # tokens of a side: about the size of a passage
 
 
@@ -29,9 +31,11 @@ class Ragged:
     def rows(self, chosen: np.ndarray) -> Ragged:
         """Return the chosen rows, in that order."""
         lengths = (self.starts[1:] - self.starts[:-1])[chosen]
-        starts = np.concatenate(([0], np.cumsum(lengths)))
-        within = np.arange(starts[-1]) - np.repeat(starts[:-1], lengths)
-        return Ragged(self.values[np.repeat(self.starts[:-1][chosen], lengths) + within], starts)
+        return self.parts(self.starts[:-1][chosen], lengths)
+
+    def parts(self, begins: np.ndarray, lengths: np.ndarray) -> Ragged:
+        """Return so many values from each beginning on, as rows."""
+        return Ragged(self.values[ranges.joined(begins, lengths)], np.concatenate(([0], np.cumsum(lengths))))
 
 
 @dataclass(frozen=True, slots=True)
