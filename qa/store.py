@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import starmap
 from pathlib import Path
 from types import TracebackType
@@ -303,7 +304,8 @@ class Store:
 
     def undated(self, file: str | None) -> int:
         """How many passages are without a date, of the files that match the glob."""
-        undated = (self._table[:, _FIRST] == 0) & self._stay[self._articles]
+        undated = self._days[0] == 0
+        undated[self.removed] = False
         return int(np.count_nonzero(undated if file is None else undated & self._in_articles("file GLOB ?", file)))
 
     def passages_in(self) -> dict[str, int]:
@@ -416,19 +418,29 @@ class Store:
 
     def _meets(self, within: Within) -> NDArray[np.bool_]:
         """Whether each passage meets the conditions, (count,)."""
-        meets = self._stay[self._articles]
-        first = self._table[:, _FIRST]
-        if within.since is not None:
-            meets &= first >= within.since.toordinal()
-        if within.until is not None:
-            meets &= (first > 0) & (self._table[:, _LAST] <= within.until.toordinal())
-        if within.undated and (within.since is not None or within.until is not None):
-            meets |= (first == 0) & self._stay[self._articles]
+        meets = np.ones(self.count, np.bool_)
+        if within.since is not None or within.until is not None:
+            first, last = self._days
+            if within.since is not None:
+                meets &= first >= within.since.toordinal()
+            if within.until is not None:
+                meets &= first > 0
+                meets &= last <= within.until.toordinal()
+            if within.undated:
+                meets |= first == 0
+        if len(self.removed):
+            meets[self.removed] = False
         if within.file is not None:
             meets &= self._in_articles("file GLOB ?", within.file)
         if within.language is not None:
             meets &= self._in_articles("language = ?", within.language)
         return meets
+
+    @cached_property
+    def _days(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """The first and the last day of each passage's date, 0 without one; each by themselves they are compared in a
+        fifth of the time."""
+        return np.ascontiguousarray(self._table[:, _FIRST]), np.ascontiguousarray(self._table[:, _LAST])
 
     def nearest_by_words(self, words: Sequence[str], k: int, within: Within = EVERYWHERE) -> tuple[Rows, Scores]:
         """See `Engine.nearest_by_words`."""
