@@ -2,6 +2,7 @@
 
     python -m bench.answers             # over 1,000, 10,000 and 100,000 passages
     python -m bench.answers --quick     # over 1,000 passages, 60 questions
+    python -m bench.answers --million   # over 1,100,000, in the index that bench.growth makes
 
 Real questions, each asked once, half of them in languages that the articles are not written in. After each answer the
 bare vector search of the same index is timed for the same question, so that what else the machine does falls on both.
@@ -18,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 import qa
-from bench import corpus, machine
+from bench import corpus, growth, machine
 from qa import answers, closeness, cuts, index, lexical, ranker, retrieval, store
 
 STAGES = {
@@ -64,10 +65,8 @@ def floor(opened: index.Index) -> float:
     return min(times)
 
 
-def measure(articles: int, questions: list[str], clients: int) -> tuple[list[object], list[object], list[object]]:
-    """A row of each table for a folder of so many articles."""
-    where = corpus.WORK / f"index-articles-{articles}"
-    qa.rebuild(corpus.folder(articles), index=where)
+def measure(where: Path, questions: list[str], clients: int) -> tuple[list[object], list[object], list[object]]:
+    """A row of each table for an index."""
     opened = index.open_index(where)
     for question in questions[:10]:
         answer(where, question)
@@ -103,14 +102,18 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--million", action="store_true")
     given = parser.parse_args()
     if given.quick:
         given.articles, given.questions = [200], 60
     questions = corpus.questions(given.questions + 10)
     rows = []
-    for count in given.articles:
+    for count in [100_000] if given.million else given.articles:
         print(f"{count:,} articles", file=sys.stderr)
-        rows.append(measure(count, questions, given.clients))
+        where = growth.where(count) if given.million else corpus.WORK / f"index-articles-{count}"
+        if not given.million:
+            qa.rebuild(corpus.folder(count), index=where)
+        rows.append(measure(where, questions, given.clients))
     whole, split, many = zip(*rows, strict=True)
     print(machine.facts(), end="\n\n")
     print(f"One client, {given.questions} questions, milliseconds:\n")
