@@ -10,7 +10,7 @@ import sys
 import threading
 from array import array
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -54,18 +54,25 @@ class _Lot:
     """Some successive texts, and what bm25s says of them."""
 
     folder: Path    # of its files
-    prefix: str     # of their names
+    prefix: str     # of their names; none where it is all texts
     first: int      # the row of the first
     count: int      # texts
 
     def path(self, name: str) -> Path:
         return self.folder / f"{self.prefix}{name}"
 
-    def weigh(self) -> None:
-        """Writes the weights of its texts. Raises OSError."""
+    def keep(self, held: NDArray[np.int32], bounds: Numbers) -> None:
+        """Writes what `weigh` needs, for another process. Raises OSError."""
+        np.save(self.path(_HELD), held)
+        np.save(self.path(_BOUNDS), bounds)
+
+    def weigh(self, held: NDArray[np.int32] | None = None, bounds: Numbers | None = None) -> None:
+        """Writes the weights of its texts. `held`: the numbers of the terms of each text, one text after the other,
+        `bounds`: where those of each begin, and where the last ones end; None: what was kept. Raises OSError."""
         import bm25s
 
-        held, bounds = np.load(self.path(_HELD)), np.load(self.path(_BOUNDS))
+        if held is None or bounds is None:
+            held, bounds = np.load(self.path(_HELD)), np.load(self.path(_BOUNDS))
         there = np.zeros(int(held.max()) + 1, bool)
         there[held] = True
         own = np.flatnonzero(there)  # bm25s takes terms that are numbered from 0 on
@@ -76,7 +83,14 @@ class _Lot:
         np.save(self.path(WEIGHTS), np.asarray(found["data"], np.float32) * np.float32(K1 + 1))
         np.save(self.path(ROWS), np.asarray(found["indices"], np.int32))
         np.save(self.path(LISTS), np.asarray(found["indptr"], np.int64))
-        np.save(self.path(_OWN), own)
+        if self.prefix:
+            np.save(self.path(_OWN), own)
+
+    def clear(self) -> None:
+        """Removes its files; what is alone keeps its weights. Raises OSError."""
+        if self.prefix:
+            for name in (WEIGHTS, ROWS, LISTS, _OWN, _HELD, _BOUNDS):
+                self.path(name).unlink(missing_ok=True)
 
 
 class _Texts(Sequence[list[int]]):
@@ -93,6 +107,15 @@ class _Texts(Sequence[list[int]]):
         if not 0 <= place < len(self):
             raise IndexError(place)
         return self._terms[self._bounds[place] : self._bounds[place + 1]].tolist()
+
+
+@contextlib.contextmanager
+def _read_back() -> Iterator[None]:
+    """A disk may have lost what was written without a word; numpy then says that the numbers do not fit."""
+    try:
+        yield
+    except ValueError as error:
+        raise OSError(f"what was written cannot be read: {error}") from error
 
 
 class Writer:
@@ -116,33 +139,44 @@ class Writer:
         self._terms_of = array("i")  # of each word the numbers of its terms, filled up with NONE
         self._lengths: list[NDArray[np.int32]] = []
         self._lots: list[_Lot] = []
+        self._weighed: set[_Lot] = set()  # of these
         self._taken = 0  # texts that lots are made of
         self._beside: _Beside | None = None
 
     def advance(self, count: int) -> None:
         """Begins to weigh what is whole of the first `count` texts. Raises OSError."""
-        while count > self._taken + AT_ONCE:
-            lot = self._lot(AT_ONCE, f"{self._taken}-")
-            if lot is not None and cores() > 1:
-                self._beside = self._beside or _Beside()
-                self._beside.add(lot)
+        with _read_back():
+            while count > self._taken + AT_ONCE:
+                lot, held, bounds = self._lot(AT_ONCE)
+                if cores() > 1 and len(held):
+                    lot.keep(held, bounds)
+                    self._beside = self._beside or _Beside()
+                    self._beside.add(lot)
+                elif len(held):
+                    lot.weigh(held, bounds)
+                    self._weighed.add(lot)
 
     def finish(self, count: int) -> None:
         """Completes the index of the first `count` texts. Raises OSError."""
         self.advance(count)
+        with _read_back():
+            self._finish(count)
+
+    def _finish(self, count: int) -> None:
         alone = self._taken == 0
-        last = self._lot(count - self._taken, "" if alone else f"{self._taken}-")
+        lot, held, bounds = self._lot(count - self._taken, alone)
         (self._folder / COUNT).write_text(json.dumps(count), "utf-8")
-        weighed: set[_Lot] = set()
-        while last is not None:  # the other process has begun with the first ones
-            last.weigh()
-            weighed.add(last)
-            last = self._beside.take() if self._beside else None
+        if len(held):
+            lot.weigh(held, bounds)
+            self._weighed.add(lot)
+        while self._beside and (left := self._beside.take()):  # it has begun with the first ones
+            left.weigh()
+            self._weighed.add(left)
         if self._terms:
             self._write_terms()
-        weighed |= self._beside.finish() if self._beside else set()
+        self._weighed |= self._beside.finish() if self._beside else set()
         for lot in self._lots:
-            if lot not in weighed:  # there is no other process, or it could not
+            if lot not in self._weighed:  # the other process could not
                 lot.weigh()
         if self._terms:
             lengths = np.concatenate(self._lengths)
@@ -150,29 +184,26 @@ class Writer:
             if not alone:
                 _put_together(self._folder, self._lots, lengths, len(self._terms))
         for lot in self._lots:
-            for name in (_OWN, _HELD, _BOUNDS) if alone else (WEIGHTS, ROWS, LISTS, _OWN, _HELD, _BOUNDS):
-                lot.path(name).unlink()
+            lot.clear()
 
     def close(self) -> None:
         """Ends the other process, whatever it does."""
         if self._beside is not None:
             self._beside.kill()
 
-    def _lot(self, size: int, prefix: str) -> _Lot | None:
-        """Makes a lot of the next texts; None where they have no word."""
+    def _lot(self, size: int, alone: bool = False) -> tuple[_Lot, NDArray[np.int32], Numbers]:
+        """A lot of the next texts, which are `alone` where they are all, and what weighing it needs; it counts unless
+        they are without a word."""
         words, bounds = self._texts(self._taken, self._taken + size)
         found = self._numbered()[words]
         real = found != NONE
         bounds = np.concatenate([[0], np.cumsum(real.sum(axis=1))])[bounds]
         self._lengths.append(np.diff(bounds).astype(np.int32))
-        first, self._taken = self._taken, self._taken + size
-        if not bounds[-1]:
-            return None
-        lot = _Lot(self._folder, prefix, first, size)
-        np.save(lot.path(_HELD), found[real])
-        np.save(lot.path(_BOUNDS), bounds)
-        self._lots.append(lot)
-        return lot
+        lot = _Lot(self._folder, "" if alone else f"{self._taken}-", self._taken, size)
+        self._taken += size
+        if bounds[-1]:
+            self._lots.append(lot)
+        return lot, found[real], bounds
 
     def _numbered(self) -> NDArray[np.int32]:
         """The numbers of the terms of each word so far, (words, MOST_TERMS)."""

@@ -72,7 +72,7 @@ def test_another_process_weighs_as_this_one_does(
 ) -> None:
     """Lots that were weighed there while texts came, and those of one process: the same files, nothing else left."""
     real, here = weighing._Lot.weigh, []
-    monkeypatch.setattr(weighing._Lot, "weigh", lambda lot: (here.append(lot.first), real(lot)))
+    monkeypatch.setattr(weighing._Lot, "weigh", lambda lot, *given: (here.append(lot.first), real(lot, *given)))
     monkeypatch.setattr(weighing._Beside, "take", lambda self: None)
     assert written(tmp_path / "beside") == alone
     assert here == [40]
@@ -128,6 +128,20 @@ def test_what_a_process_cannot_do_is_done_here(
     with monkeypatch.context() as patch:
         patch.setattr(beside, "process", dying)
         assert written(tmp_path / "dying") == alone
+
+
+def test_what_a_disk_has_lost_is_said(tmp_path: Path, lots: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that are shorter than what was written, which nobody was told, are an error of the disk."""
+    real = weighing._Lot.keep
+
+    def lost(lot: weighing._Lot, *given: object) -> None:
+        real(lot, *given)  # type: ignore[arg-type]
+        path = lot.path("held.npy")
+        path.write_bytes(path.read_bytes()[:-8])
+
+    monkeypatch.setattr(weighing._Lot, "keep", lost)
+    with pytest.raises(OSError, match=r"^what was written cannot be read: "):
+        written(tmp_path / "words")
 
 
 def test_an_interrupted_build_leaves_no_process(tmp_path: Path, lots: None, monkeypatch: pytest.MonkeyPatch) -> None:
