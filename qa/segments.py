@@ -16,7 +16,7 @@ import errno
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -109,6 +109,12 @@ class Segments:
             mine = np.flatnonzero(segments == number)
             yield self.parts[number], mine, there[mine]
 
+    def _gathered(self, rows: Rows, of: Callable[[Store, Rows], Any], found: NDArray[Any]) -> NDArray[Any]:
+        """What the segments say of these rows, put into `found`."""
+        for part, places, there in self._each(rows):
+            found[places] = of(part, there)
+        return found
+
     # --- passages
 
     def passages(self, rows: Iterable[int]) -> list[Passage]:
@@ -121,33 +127,19 @@ class Segments:
 
     def vectors(self, rows: Rows) -> Vectors:
         """See `Engine.vectors`."""
-        found = np.zeros((len(rows), self.parts[0].dimension), np.float32)
-        for part, places, there in self._each(rows):
-            found[places] = part.vectors(there)
-        return found
+        return self._gathered(rows, Store.vectors, np.zeros((len(rows), self.parts[0].dimension), np.float32))
 
     def files_of(self, rows: Rows) -> list[str]:
         """See `Engine.files_of`."""
-        found = [""] * len(rows)
-        for part, places, there in self._each(rows):
-            for place, file in zip(places.tolist(), part.files_of(there), strict=True):
-                found[place] = file
-        return found
+        return list(self._gathered(rows, Store.files_of, np.empty(len(rows), object)))
 
     def languages_of(self, rows: Rows) -> list[str]:
         """See `Engine.languages_of`."""
-        found = [""] * len(rows)
-        for part, places, there in self._each(rows):
-            for place, language in zip(places.tolist(), part.languages_of(there), strict=True):
-                found[place] = language
-        return found
+        return list(self._gathered(rows, Store.languages_of, np.empty(len(rows), object)))
 
     def undated_of(self, rows: Rows) -> NDArray[np.bool_]:
         """See `Engine.undated_of`."""
-        found = np.zeros(len(rows), np.bool_)
-        for part, places, there in self._each(rows):
-            found[places] = part.undated_of(there)
-        return found
+        return self._gathered(rows, Store.undated_of, np.zeros(len(rows), np.bool_))
 
     def undated(self, file: str | None) -> int:
         """See `Engine.undated`."""

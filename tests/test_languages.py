@@ -59,6 +59,7 @@ def test_the_copy_tells_what_the_library_tells(kept: Path) -> None:
     assert len(list(kept.iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_a_damaged_copy_is_made_anew(kept: Path) -> None:
     """Whichever file is changed, cut short or gone, languages are told as before and the copy is whole again."""
     opened_anew()

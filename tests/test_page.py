@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
@@ -14,6 +15,7 @@ import gradio as gr
 import httpx
 import pytest
 from conftest import write
+from gradio.queueing import Queue
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 from hypothesis import given
@@ -25,7 +27,7 @@ from playwright.sync_api import Browser, expect
 import qa
 from qa.build import Progress
 from qa.errors import IndexBusy, IndexDamaged, IndexMissing, UsageError
-from qa.page import answers, cards, dates, mending, over, reading, states, words
+from qa.page import answers, cards, dates, mending, over, reading, resting, states, words
 from qa.page.frame import SESSIONS, launch, page
 from qa.page.guard import hosts
 from qa.page.rebuilding import Cancelled, steps
@@ -481,6 +483,23 @@ def test_questions_leave_nothing_behind(url: str, blocks: gr.Blocks, reader: Rea
     expect(tab.locator(".qa-card")).to_have_count(3)
     tab.locator(".qa-read").first.click()
     expect(tab.locator(".qa-article mark")).to_be_visible()
+
+
+def test_a_page_that_nobody_uses_rests(url: str, blocks: gr.Blocks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gradio looks a thousand times a second for something to do; so does the page after a request, but not for
+    long."""
+    queue = blocks._queue
+    monkeypatch.setattr(resting, "AFTER", 0.05)
+    assert http.get(url).status_code == 200
+    for _ in range(600):
+        if queue.sleep_when_free == resting.RESTING:
+            break
+        time.sleep(0.05)
+    assert queue.sleep_when_free == resting.RESTING
+    monkeypatch.setattr(resting, "AFTER", 600)
+    asked = http.post(url + "gradio_api/call/ask", json={"data": ["Où ?"]})
+    assert queue.sleep_when_free == Queue(True, 1, 0.1, None, blocks).sleep_when_free < resting.RESTING
+    assert "event: complete" in http.get(f"{url}gradio_api/call/ask/{asked.json()['event_id']}").text
 
 
 def test_many_readers_at_once_each_get_their_own_answer(url: str) -> None:

@@ -74,7 +74,6 @@ ADOBE = re.compile(r"adobe|\[!UICONTROL|\[!DNL|audience manager|\beVar", re.IGNO
 RUN = 8            # words: two texts that share a run of as many words are near-duplicates
 RUN_UNSPACED = 14  # characters: the same in scripts without spaces
 HELD_BACK = 50     # one English sentence in as many is kept for measuring translation retrieval
-HELD_BACK_SETS = ("bilinguator_books", "mozilla_www", "quiz", "tatoeba_manythings", "tico19")
 LONGEST = 1500     # characters of a side that are kept
 WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]|[^\W\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]+")
 UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]")

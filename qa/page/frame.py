@@ -30,6 +30,7 @@ from qa.page.guard import Guard, hosts
 from qa.page.machines import LIMIT, LONGEST_QUESTION, Asks, Dictionary, check_mcp, endpoints
 from qa.page.reading import Place
 from qa.page.rebuilding import Cancelled, Rebuilds, steps
+from qa.page.resting import Rest
 from qa.page.theme import theme
 from qa.page.uploads import Uploads
 from qa.page.words import FALLBACK, WORDS, choose
@@ -263,7 +264,8 @@ class _Page(gr.Blocks):
             "ssr_mode": False, "pwa": False, "share": False, "mcp_server": self.mcp, "enable_monitoring": False,
             "quiet": True, "max_file_size": 0, "state_session_capacity": SESSIONS,
             "app_kwargs": {"middleware": [
-                Middleware(Guard, allowed=hosts(host), uploads=self.uploads, mcp=self.mcp)]},
+                Middleware(Guard, allowed=hosts(host), uploads=self.uploads, mcp=self.mcp),
+                Middleware(Rest, queue=lambda: self._queue)]},
         }  # fmt: skip
         return super().launch(*args, **{**chosen, **options})
 
