@@ -60,7 +60,7 @@ class Desk:
     """A folder of articles, its index, and builds of it that are stopped."""
 
     def __init__(self, root: Path, seed: int, segments: bool = False) -> None:
-        from qa import embedding
+        from qa import embedding, weighing
 
         self.segments = segments
         if segments:
@@ -72,7 +72,8 @@ class Desk:
         self.wrong: list[str] = []
         self._fault = ctypes.CDLL(None)
         self._fault.fault_count.restype = ctypes.c_long
-        embedding._BATCH = 2  # several parts, although there are few passages
+        embedding._BATCH, weighing.AT_ONCE = 2, 4  # several parts and lots, although there are few passages
+        weighing.cores = lambda: 1  # another process takes longer to begin than all the rest
         self.expected: dict[tuple[int | None, int], Any] = {}
         for folder in (0, 1):  # state of the folder while asking: hits say whether their file has changed
             for state in (0, 1):
@@ -331,6 +332,9 @@ def synced(calls: list[tuple[str, str]]) -> list[str]:
             changed[path] = place
             if call in {"open", "fopen", "mkdir", "link"}:
                 changed[os.path.dirname(path)] = place
+        elif call == "unlink" and path in changed:
+            del changed[path]
+            changed[os.path.dirname(path)] = place
     for path, place in changed.items():
         if path == building or path.startswith(f"{building}/"):
             is_synced(path, place, named)
