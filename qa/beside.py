@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
-from qa.cores import cores
+from qa.cores import busy, cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def begin() -> None:
     busy: then two processes would only hinder one another."""
     global _begun
     with _lock:
-        if _begun is None and _IMPORTED_LAST not in sys.modules and os.getloadavg()[0] < cores() - 1:
+        if _begun is None and _IMPORTED_LAST not in sys.modules and busy() < cores():
             with contextlib.suppress(OSError):  # no memory for another process: this one reads
                 _begun = begun()
 

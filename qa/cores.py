@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections import deque
@@ -18,6 +19,14 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def busy() -> float:
+    """How many threads of all processes of the machine have or want a core just now, this one among them; in the mean
+    of the last minute where the system says no more."""
+    with contextlib.suppress(OSError, ValueError, IndexError), open("/proc/loadavg", encoding="ascii") as file:
+        return int(file.read().split()[3].partition("/")[0])
+    return os.getloadavg()[0]
 
 
 def spread(function: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:

@@ -21,7 +21,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As in a process that has read nothing yet, on a machine with two idle cores."""
     monkeypatch.setattr(beside, "_IMPORTED_LAST", "not imported")
     monkeypatch.setattr(beside, "cores", lambda: 2)
-    monkeypatch.setattr(os, "getloadavg", lambda: (0.5, 0.5, 0.5))
+    monkeypatch.setattr(beside, "busy", lambda: 1)
     yield
     beside.forget()
 
@@ -72,7 +72,7 @@ def test_a_large_file_holds_up_no_small_one(fresh: None, monkeypatch: pytest.Mon
 def test_none_is_begun_in_vain(fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Busy cores, a single one, and a process that has read before do without."""
     for patched, name, value in (
-        (os, "getloadavg", lambda: (1.0, 0.0, 0.0)),
+        (beside, "busy", lambda: 2),
         (beside, "cores", lambda: 1),
         (beside, "_IMPORTED_LAST", "pytest"),
     ):

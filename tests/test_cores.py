@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 
 from qa import cores
-from qa.cores import Turns, spread
+from qa.cores import Turns, busy, spread
 
 
 @pytest.mark.parametrize("many", [1, 2, 4])
@@ -107,3 +109,24 @@ def test_a_child_process_has_all_turns() -> None:
             with turns:
                 os._exit(7)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+def test_a_process_that_computes_is_seen_at_once() -> None:
+    """How busy the machine is just now, not in the last minute: this process, and the one beside it that never ends."""
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as other:
+        try:
+            time.sleep(0.5)
+            assert max(busy() for _ in range(20)) >= 2
+        finally:
+            other.kill()
+
+
+def test_a_system_that_says_no_more_gives_the_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without /proc."""
+
+    def missing(*_: object, **__: object) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr("builtins.open", missing)
+    monkeypatch.setattr(os, "getloadavg", lambda: (2.5, 0.0, 0.0))
+    assert busy() == 2.5
