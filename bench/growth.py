@@ -2,6 +2,7 @@
 
     python -m bench.growth              # 100 to 100,000 articles, about 1,000 to 1,000,000 passages of 500 characters
     python -m bench.growth --articles 100000 --kept     # that one anew, the others as they were measured last
+    python -m bench.growth --again      # only the answers, over the indexes that were built last
     python -m bench.growth --quick      # 100 and 1,000 articles, and no plot
 
 Every build is a process of its own, and so is every round of questions; the questions are real, each asked once. The
@@ -65,14 +66,19 @@ def where(articles: int) -> Path:
 
 def measure(articles: int, questions: int) -> dict[str, Any]:
     """Builds and asks, each in a process of its own."""
-    again = [sys.executable, "-m", "bench.growth"]
-    made, report = machine.told([*again, "--build", str(articles)])
-    asked, answers = machine.told([*again, "--ask", str(articles), "--questions", str(questions)])
+    made, report = machine.told([sys.executable, "-m", "bench.growth", "--build", str(articles)])
     newest = max(where(articles).glob("generations/0*"))
     return {"articles": articles, "passages": report["passages"], "seconds": made.seconds,
             "processor": made.processor, "memory": made.memory,
             "disk": sum(path.stat().st_size for path in newest.rglob("*") if path.is_file()),
-            "p50": machine.median(answers["whole"]), "p99": machine.worst(answers["whole"]),
+            **asking(articles, questions)}
+
+
+def asking(articles: int, questions: int) -> dict[str, Any]:
+    """Asks over the index that stands, in a process of its own."""
+    asked, answers = machine.told([sys.executable, "-m", "bench.growth", "--ask", str(articles),
+                                   "--questions", str(questions)])
+    return {"p50": machine.median(answers["whole"]), "p99": machine.worst(answers["whole"]),
             "bare": machine.median(answers["bare"]), "serving": asked.memory, "search": answers["search"]}
 
 
@@ -105,6 +111,7 @@ def main() -> None:
     parser.add_argument("--articles", type=int, nargs="+", default=[100, 1_000, 10_000, 100_000])
     parser.add_argument("--questions", type=int, default=100)
     parser.add_argument("--kept", action="store_true")
+    parser.add_argument("--again", action="store_true")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--build", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--ask", type=int, help=argparse.SUPPRESS)
@@ -113,10 +120,11 @@ def main() -> None:
         return build(given.build)
     if given.ask:
         return ask(given.ask, given.questions)
-    kept = json.loads(KEPT.read_text()) if KEPT.exists() and given.kept else {}
+    kept = json.loads(KEPT.read_text()) if KEPT.exists() and (given.kept or given.again) else {}
     for articles in [100, 1_000] if given.quick else given.articles:
         corpus.folder(articles)
-        kept[str(articles)] = measure(articles, given.questions)
+        kept[str(articles)] = {**kept[str(articles)], **asking(articles, given.questions)} if given.again else measure(
+            articles, given.questions)
         KEPT.write_text(json.dumps(kept))
     measured = sorted(kept.values(), key=lambda one: one["passages"])
     print(machine.facts(("numpy", "faiss-cpu", "bm25s")), end="\n\n")
