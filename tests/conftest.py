@@ -42,13 +42,28 @@ settings.register_profile("qa", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("qa")
 
 PROCESSES = 4  # at most: each of them loads what it tests, up to a gigabyte
+TORCH = {f"tests/test_{name}.py" for name in ("encoder", "hub", "reranker", "training")}  # load it, which takes seconds
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """On how many processes the tests run: all of them on the cores that there are, those of a few files in this one,
     where they begin at once and `-s` shows what they print."""
     whole = config.args_source is not pytest.Config.ArgsSource.ARGS
     return min(PROCESSES, len(os.sched_getaffinity(0))) if whole else 0
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """The tests of a file run in one process, and those that load PyTorch in one, too."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Together(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file = str(super()._split_scope(nodeid))
+            return "PyTorch" if file in TORCH else file
+
+    return Together(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
@@ -392,6 +392,7 @@ def test_reading_leaves_the_folder_alone(tmp_path: Path) -> None:
 
 
 @given(st.lists(small_texts, min_size=1, max_size=30), small_texts, st.integers(1, 9), st.integers(1, 12))
+@settings(max_examples=30)  # of up to thirty lots, each weighed by itself
 def test_texts_weighed_in_lots_get_the_weights_of_all(passages: list[str], question: str, lot: int, block: int) -> None:
     """However few bm25s weighs at once, and however few lists are put together at once, the scores are those of all
     texts together, but for the last figures."""
