@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import unicodedata
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import pairwise
 from math import log
@@ -326,6 +327,20 @@ def test_a_search_that_stops_finds_what_a_whole_one_finds(seed: int) -> None:
                         found = index.best(weighing, k, within, removed)
                     assert found[0].tolist() == wanted
                     assert_array_equal(found[1], scores[wanted])
+
+
+def test_several_threads_find_what_one_finds() -> None:
+    """Searches lend each other the arrays that they add up in; two at once never share one."""
+    random = np.random.default_rng(1)
+    words = ["aa", "bb", "cc", "dd", "ee", "ff", "gg"]
+    with indexed(*(" ".join(random.choice(words, 6)) for _ in range(3_000))) as index:
+        questions = [random.permutation(words)[:3].tolist() for _ in range(200)]
+        alone = [index.search(question, 20) for question in questions]
+        with ThreadPoolExecutor(8) as threads:
+            together = list(threads.map(lambda question: index.search(question, 20), questions))
+        for one, other in zip(alone, together, strict=True):
+            assert_array_equal(one[0], other[0])
+            assert_array_equal(one[1], other[1])
 
 
 def test_a_search_stops_when_the_rest_cannot_matter(monkeypatch: pytest.MonkeyPatch) -> None:
