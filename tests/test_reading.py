@@ -201,6 +201,7 @@ def test_a_rebuild_with_many_processes_gives_the_same_index(
     many = build(folder, full=True)
     assert many.unreadable == one.unreadable
     assert (many.articles, many.passages, many.dated) == (one.articles, one.passages, one.dated)
+    assert len(kept) > 9
     for path, data in kept.items():
         assert (index / "generations" / "000002" / Path(*path.parts[2:])).read_bytes() == data, path
 
@@ -222,6 +223,7 @@ def test_progress_is_told_in_order_and_cancels(build: Build, folder: Path, monke
     with pytest.raises(RuntimeError, match="enough"):
         build(folder, progress=progress)
     assert told == sorted(ARTICLES)[:3]
+    assert started
     assert all(process.returncode is not None for process in started)
 
 
