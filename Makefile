@@ -24,7 +24,7 @@ lint: .venv/tools
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# What SECURITY.md counts, in full size, and the tests that need a real Milvus server or Ray: about half an hour.
+# What SECURITY.md counts, in full size, and the tests that need a real Milvus server or Ray: about an hour.
 nightly: .venv/tools
 	$(PIP) --editable ".[dev,ray]"
 	$(BIN)/python -m bench.crash --kills 1100 --faults 1000 --disks 200

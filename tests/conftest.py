@@ -220,6 +220,14 @@ def folder(tmp_path: Path) -> Path:
     return write(tmp_path / "articles", ARTICLES)
 
 
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of these articles under the toy encoder, which is only asked."""
+    root = tmp_path_factory.mktemp("shelf")
+    library.rebuild(write(root / "articles", ARTICLES), index=root / "index", encoder=CountryEncoder())
+    return root / "index"
+
+
 Build = Callable[..., library.Report]
 
 

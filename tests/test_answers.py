@@ -20,15 +20,6 @@ import qa
 from qa.answers import _alike
 from qa.dates import bounds
 
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An index of the five small articles."""
-    root = tmp_path_factory.mktemp("shelf")
-    qa.rebuild(write(root / "articles", ARTICLES), index=root / "index", encoder=CountryEncoder())
-    return root / "index"
-
-
 DATES = [
     "2018",
     "2019",

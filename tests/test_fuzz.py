@@ -205,25 +205,17 @@ def test_any_text_is_a_date_or_a_line(text: str | Times, end: bool) -> None:
             assert found is None or dates.bounds(found.date)
 
 
-@pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An index to ask."""
-    root = tmp_path_factory.mktemp("asked")
-    qa.rebuild(write(root / "articles", ARTICLES), index=root / "index", encoder=CountryEncoder())
-    return root / "index"
-
-
 @given(question=ANYTHING, since=st.none() | st.text(max_size=9), file=st.none() | st.text(max_size=9))
 @FUZZ
 def test_any_question_is_answered_or_a_line(
-    asked: Path, question: str | Times, since: str | None, file: str | None
+    shelf: Path, question: str | Times, since: str | None, file: str | None
 ) -> None:
     """The answer is JSON, and its passages quote their articles."""
     question = str(question)
     with in_time("questions"):
         understand(question[:10_000], today=datetime.date(2026, 11, 21))
         try:
-            answer = qa.ask(question, since=since, file=file, index=asked, encoder=CountryEncoder())
+            answer = qa.ask(question, since=since, file=file, index=shelf, encoder=CountryEncoder())
         except UsageError as error:
             is_one_line(error)
             return

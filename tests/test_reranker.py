@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ARTICLES, CountryEncoder, write
+from conftest import CountryEncoder
 from numpy.typing import NDArray
 
 import qa
@@ -19,13 +19,6 @@ class Shortest:
 
     def scores(self, question: str, texts: Sequence[str]) -> NDArray[np.float32]:
         return np.array([-len(text) for text in texts], np.float32)
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("shelf")
-    qa.rebuild(write(root / "articles", ARTICLES), index=root / "index", encoder=CountryEncoder())
-    return root / "index"
 
 
 @pytest.fixture(scope="module")
