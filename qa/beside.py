@@ -6,6 +6,7 @@ What reading needs takes half a second to import, as long as it takes to find ou
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import resource
 import signal
@@ -70,6 +71,7 @@ def serving(lives: int) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # should a library print
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    gc.set_threshold(50_000)  # as in qa/cli.py
     with os.fdopen(0, "rb") as questions:
         yield questions, answers
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 import json
 import os
 import sys
@@ -111,6 +113,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _rebuild(given: argparse.Namespace) -> int:
+    # What is imported stays: looking it through for garbage, every 700 objects and once more at the end, took a tenth
+    # of the time of a rebuild after one change.
+    gc.set_threshold(50_000)
+    atexit.register(gc.freeze)
     from qa import beside
 
     if given.on is None and not given.full and os.path.isdir(given.index):  # there may be little to read, or nothing
