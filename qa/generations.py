@@ -146,8 +146,8 @@ def manifest_of(data: bytes, path: Path | str, where: Path | str) -> tuple[Manif
         fields = json.loads(data)
         # asked before anything else, because another version may keep its checksum elsewhere
         if (sound or first is None) and fields["format"] != FORMAT:
-            raise IndexMismatch(f"The index in {where} was made by another version of qa (format"
-                                f" {fields['format']}, this one reads {FORMAT}). Build it anew with: qa rebuild --full")
+            raise IndexMismatch(f"The index in {where} was made by another version of qa (format {fields['format']!r},"
+                                f" this one reads {FORMAT}). Build it anew with: qa rebuild --full")
         if not sound:
             raise ValueError("not as it was written")
         return Manifest(_counted(fields["generation"]), Recipe(**fields["recipe"]), fields["built"], fields["folder"],

@@ -20,6 +20,10 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+# What starts the tests in the background may have them ignore Ctrl-C, and so would all that they start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # Read when numpy and FAISS are first loaded. On busy cores their threads mostly spin while they wait for each other:
 # with one the tests take a third of the time, and with four sometimes twenty times as long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

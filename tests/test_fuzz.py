@@ -240,6 +240,7 @@ JSON = st.one_of(
 
 @given(drawn=JSON)
 @example(drawn=b'{"generation": 1e999, "manifest": ""}')
+@example(drawn=b'{"format": "\\n"}')
 @FUZZ
 def test_any_json_is_understood_or_a_line(drawn: bytes | Times) -> None:
     """As a questions file, as the file that names a generation, as a manifest, and as a part of a build."""
