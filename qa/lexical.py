@@ -66,7 +66,8 @@ def _full(rarity: Any) -> Any:
 
 
 def _damping(lengths: Any, average: float) -> Any:
-    return np.float32(K1 * (1 - B)) + np.float32(K1 * B / average) * lengths
+    """The part of BM25 that a text's length has; the average is 0 where no text that counts holds a word."""
+    return np.float32(K1 * (1 - B)) + np.float32(K1 * B / (average or 1.0)) * lengths
 
 
 def unchanging(database: Path, owner: object) -> sqlite3.Connection:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ARTICLES, Build, CountryEncoder, messy_texts, write
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import qa
@@ -496,6 +496,7 @@ SEGMENTS = [  # (passages from which segments are shared, share of small ones, p
 
 @pytest.mark.parametrize(("from_", "share", "small"), SEGMENTS)
 @given(steps=st.lists(_EDITS, min_size=2, max_size=4))
+@example(steps=[[("write", "a.txt", "Kenya."), ("write", "b.md", "\n12/03/2019\n")], [("write", "a.txt", "")]])
 @settings(max_examples=int(os.environ.get("QA_FUZZ", "20")), suppress_health_check=list(HealthCheck))
 def test_an_incremental_build_equals_a_build_from_nothing(from_: int, share: float, small: int,
                                                           steps: list[list[tuple[str, str, str]]]) -> None:
