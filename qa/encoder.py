@@ -107,10 +107,18 @@ def apart(tokens: NDArray[Any], vocabulary: int) -> tuple[NDArray[np.int32], NDA
     return different, places[tokens]
 
 
-# Scripts without spaces, where a token is a unit by itself: Thai and its neighbours, Han, kana.
+# Scripts without spaces, where a token is a unit by itself: Thai and its neighbours, Han, kana. But Han signs that are
+# a token each and stand side by side spell a word the model has no token for, most often a name, and are one unit
+# together, unless they are words by themselves.
 _UNSPACED = re.compile("[▁#]*[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
-_UNSEEN = -1
+_SIGN = re.compile("[▁#]*([\u3400-\u9fff])")
+_WORDS = frozenset(
+    "的了是在和与與有被将將从從对對为為以及其之而或但也就都又这這那哪谁誰什么吗嗎呢吧多少个個次年月日上下中内外于於由到把"
+    "给給让讓向用地得着著过過不没沒很更最还還只才已所并並每各某些几幾何如若当當时時后後前里裡者"
+)
+
+_UNSEEN, _SPACED, _ALONE, _SPELLING = -1, 0, 1, 2
 _TEXTS_AT_ONCE = 64  # whose token vectors are in memory together: some 4 MB, near the processor
 _ROWS_AT_ONCE = 128  # that are made float32 and multiplied before they leave the processor's nearest memory
 _FEW = 500           # tokens: what a question may have
@@ -148,11 +156,11 @@ class StaticEncoder:
                              " qa rebuild --model NAME_OR_PATH")
         self._rows = rows[stored["mapping"]] if "mapping" in stored else rows
         self._scales = stored.get("weights")
-        self._alone = np.full(len(stored.get("mapping", rows)), _UNSEEN, np.int8)
+        self._kinds = np.full(len(stored.get("mapping", rows)), _UNSEEN, np.int8)
         self.folder = where
         self.name = name or str(where)
         self.dimension = int(self._rows.shape[1])
-        self.vocabulary = len(self._alone)
+        self.vocabulary = len(self._kinds)
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Unit float32 rows, (len(texts), dimension)."""
@@ -176,7 +184,7 @@ class StaticEncoder:
         nothing = (np.cumsum(found.counts) - found.counts)[empty]
         counts = np.maximum(found.counts, 1)
         tokens, firsts = np.insert(found.tokens, nothing, 0), np.insert(found.firsts, nothing, True)
-        firsts |= self._stands_alone(tokens)
+        firsts = self._begin(tokens, firsts)
         matters = np.ones(len(tokens), np.float32)
         matters[nothing + np.arange(len(nothing))] = 0.0
         nothing_yet = np.zeros(0, np.float32)
@@ -197,12 +205,15 @@ class StaticEncoder:
                                tokens[own], firsts[own]))
         return Units.joined(parts), vectors
 
-    def _stands_alone(self, tokens: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Which of the tokens are pieces of a script without spaces; each is looked at once."""
-        kinds = self._alone[tokens]
-        for token in set(tokens[kinds == _UNSEEN].tolist()):
-            self._alone[token] = _UNSPACED.match(self._tokenizer.id_to_token(token) or "") is not None
-        return np.asarray(self._alone[tokens] == 1)
+    def _begin(self, tokens: NDArray[np.int32], firsts: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which of the tokens units begin with; `firsts`: which of them words begin with, as the tokenizer cuts."""
+        kinds = self._kinds[tokens]
+        for token in set(tokens[kinds == _UNSEEN].tolist()):  # each is looked at once
+            self._kinds[token] = _kind(self._tokenizer.id_to_token(token) or "")
+        kinds = self._kinds[tokens]
+        begins = firsts | (kinds != _SPACED)
+        begins[1:] &= firsts[1:] | (kinds[1:] != _SPELLING) | (kinds[:-1] != _SPELLING)
+        return np.asarray(begins)
 
     def figures(self, tokens: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Which of the tokens are digits and nothing else."""
@@ -238,6 +249,13 @@ def _give_back() -> None:
     process that may answer one question."""
     with contextlib.suppress(OSError, TypeError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def _kind(token: str) -> int:
+    if not _UNSPACED.match(token):
+        return _SPACED
+    sign = _SIGN.fullmatch(token)
+    return _SPELLING if sign and sign[1] not in _WORDS else _ALONE
 
 
 def _sums(rows: Vectors, places: NDArray[Any], starts: NDArray[Any], weights: NDArray[np.float32]) -> Vectors:

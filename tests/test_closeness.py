@@ -111,6 +111,22 @@ def test_in_a_script_without_spaces_each_token_is_a_unit() -> None:
     assert len(found.lengths) == len(found.tokens) >= 3
 
 
+def test_signs_that_spell_a_name_are_one_unit() -> None:
+    """撒马尔罕 is Samarkand, of which no sign means anything alone; 的, 在 and what a space parts are not joined."""
+    shipped = load()
+    assert isinstance(shipped, StaticEncoder)
+
+    def sizes(text: str) -> list[int]:
+        found, _ = shipped.units([text])
+        return np.diff([*np.flatnonzero(found.firsts), len(found.tokens)]).tolist()
+
+    assert max(sizes("撒马尔罕")) >= 2
+    assert sizes("撒马尔罕的") == [*sizes("撒马尔罕"), 1]
+    assert sizes("在撒马尔罕") == [1, *sizes("撒马尔罕")]
+    assert sizes("撒 罕") == [1, 1]
+    assert sizes("撒罕") == [2]
+
+
 def test_the_vectors_of_the_units_add_up_to_the_text() -> None:
     """What units say together is what encode_passages says."""
     shipped = load()

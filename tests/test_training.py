@@ -9,7 +9,7 @@ import numpy as np
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer, models
 
-from training.dictionaries import agreed, entries, inflected, write
+from training.dictionaries import agreed, chinese, entries, inflected, places, write
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
@@ -69,3 +69,19 @@ def test_a_new_vocabulary_starts_where_the_old_one_stood(tmp_path: Path) -> None
     carried = rows * (TRAINED / np.sqrt((rows.astype(float) ** 2).mean()))
     np.testing.assert_allclose(table[1], carried[1], rtol=1e-6)
     assert np.any(table[4])  # a character that the old one did not know starts somewhere
+
+
+def test_a_chinese_dictionary_gives_meanings_and_both_ways_of_writing() -> None:
+    entries = [
+        {"simplified": "猫", "traditional": "貓", "definitions": ["cat", "CL:隻|只[zhi1]", "(dialect) to hide"]},
+        {"simplified": "王", "traditional": "王", "definitions": ["surname Wang", "king, or monarch (title)"]},
+    ]
+    translated, written = chinese(entries)
+    assert sorted(translated) == [("cat", "猫"), ("cat", "貓"), ("king", "王"), ("to hide", "猫"), ("to hide", "貓")]
+    assert written == [("猫", "貓")]
+
+
+def test_names_of_cities_are_told_by_their_script() -> None:
+    cities = [{"name": "Brume", "alternatenames": ["Брюм", "布吕姆", "Nebelstadt", "", "ブリュム", "بروم"]}]
+    assert places(cities) == {"ru": [("Brume", "Брюм")], "zh": [("Brume", "布吕姆")], "ja": [("Brume", "ブリュム")],
+                              "ar": [("Brume", "بروم")]}

