@@ -347,8 +347,8 @@ def _matched(text: str, wanted: frozenset[str]) -> tuple[str, ...]:
 
 # Logistic regressions over `features`, fitted by `python -m training.confidence`: the intercept, then the weights.
 _RULES = {
-    True: (-1.834, (6.418, 0.807, 0.786, 0.557, 0.16)),  # with a light encoder
-    False: (-1.55, (0.369, 1.513, 1.119, 0.746, 0.738)),  # with another
+    True: (-2.315, (6.356, 0.81, 0.808, 0.47, 0.843)),  # with a light encoder
+    False: (-2.015, (0.385, 1.479, 1.122, 0.765, 1.4)),  # with another
 }
 _RIVALS = 7         # passages that the best is compared with, fewer in a smaller folder
 _SMALLEST_SPREAD = (0.05, 0.10, 0.05)  # cosine, coverage, interaction: below this, differences are noise

@@ -101,9 +101,24 @@ def collected(evaluation: Path, encoder: Encoder, number: int) -> dict[str, list
 
 
 def fitted(rows: list[tuple[str, bool, list[float]]]) -> Pipeline:
+    """The rule that fits these questions best, those with an answer and those without counting alike: half over all of
+    them, half within and across languages apart (the weights are the geometric mean of both)."""
     truth = np.array([answerable for _, answerable, _ in rows])
-    rule = make_pipeline(StandardScaler(), LogisticRegression(C=10.0, class_weight="balanced", max_iter=1_000))
-    return rule.fit(np.array([row[2] for row in rows]), truth)
+    given = np.array([row[2] for row in rows])
+    weights = np.sqrt(_balanced(truth) * _balanced(truth, given[:, -1]))
+    rule = make_pipeline(StandardScaler(), LogisticRegression(C=10.0, max_iter=1_000))
+    return rule.fit(given, truth, logisticregression__sample_weight=weights)
+
+
+def _balanced(truth: np.ndarray, kind: np.ndarray | None = None) -> np.ndarray:
+    """Weights by which both answers count alike among the rows of each kind, 1 on average."""
+    weights = np.ones(len(truth))
+    for one in [None] if kind is None else np.unique(kind):
+        among = np.ones(len(truth), bool) if one is None else kind == one
+        for answer in (True, False):
+            some = among & (truth == answer)
+            weights[some] = among.sum() / (2 * max(1, some.sum()))
+    return weights
 
 
 def fits(name: str) -> bool:
