@@ -7,6 +7,8 @@ import math
 import os
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,10 +16,10 @@ from numpy.typing import NDArray
 
 from qa import reranker as rerankers
 from qa.background import ANY, expected
-from qa.closeness import Asked, Scores, asked
+from qa.closeness import Asked, Scores, asked, texts_met
 from qa.cores import Turns
 from qa.dates import parse_bound
-from qa.encoder import Encoder, LightEncoder
+from qa.encoder import Encoder, LightEncoder, load
 from qa.engine import Engine, Within
 from qa.errors import UsageError
 from qa.index import Index, open_index
@@ -26,6 +28,7 @@ from qa.passages import Passage
 from qa.questions import Understood, understand
 from qa.reranker import Reranker
 from qa.retrieval import Ranking, rank
+from qa.spoken import UNTOLD
 from qa.store import document
 from qa.words import BEGINNINGS, tokens, written
 
@@ -313,22 +316,34 @@ def _repeats(words: NDArray[np.int64], others: int, common: NDArray[np.int64]) -
 
 
 def _answering(index: Index, question: Asked, ranking: Ranking, groups: list[_Group]) -> list[tuple[int, int]]:
-    """For each passage that is shown where in it the sentence stands that answers best, as (start, end) characters."""
+    """For each passage that is shown where in it the sentence stands that answers best, as (start, end) characters.
+
+    With an encoder that takes its time the shipped one reads the sentences: dozens of them would take the other a
+    second, and the question's units tell them apart better than a cosine.
+    """
     met = ranking.met
-    found: list[tuple[int, int]] = []
-    for group in groups:
-        assert met is not None
-        place = ranking.places[group.at]
-        own = slice(met.bounds[place], met.bounds[place + 1])
-        spans = [(start, end) for start, end in met.spans[own].tolist()]
-        texts = [group.shown.text[start:end] for start, end in spans]
-        cosines = met.cosines[own] if met.cosines is not None else (
-            index.encoder.encode_passages(texts) @ question.vector)
-        heading = np.array([text[-1] not in _ENDS for text in texts])
-        merits = (cosines + _SENTENCE_WORDS * met.coverage[own] + _SENTENCE_INTERACTION * met.interaction[own]
-                  - _HEADING * heading)
-        found.append(spans[int(np.argmax(merits))])
-    return found
+    if met is None or not groups:
+        return []
+    places = [slice(*met.bounds[ranking.places[group.at] :][:2].tolist()) for group in groups]
+    spans = [[(start, end) for start, end in met.spans[own].tolist()] for own in places]
+    texts = [[group.shown.text[start:end] for start, end in own] for group, own in zip(groups, spans, strict=True)]
+    if met.cosines is not None:
+        cosines, interaction = (np.concatenate([values[own] for own in places])
+                                for values in (met.cosines, met.interaction))
+    else:
+        shipped = _shipped()
+        assert isinstance(shipped, LightEncoder)
+        cosines, interaction = texts_met(asked(question.text, shipped, UNTOLD), [*chain.from_iterable(texts)], shipped)
+    heading = np.array([text[-1] not in _ENDS for text in chain.from_iterable(texts)])
+    merits = (cosines + _SENTENCE_WORDS * np.concatenate([met.coverage[own] for own in places])
+              + _SENTENCE_INTERACTION * interaction - _HEADING * heading)
+    ends = np.cumsum([len(own) for own in spans])
+    return [own[int(np.argmax(merits[end - len(own) : end]))] for own, end in zip(spans, ends.tolist(), strict=True)]
+
+
+@cache
+def _shipped() -> Encoder:
+    return load()
 
 
 def _may_match(question: Asked, ranking: Ranking, group: _Group) -> bool:

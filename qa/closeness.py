@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,16 +121,38 @@ class Meter:
         if question.units is None or not isinstance(self.encoder, LightEncoder):
             return Met(cut.bounds, cut.counts[:, :2], None, coverage, np.zeros(len(cut), np.float32),
                        np.zeros(len(cut.titles), np.float32), None)
-        # a vector is the sum of its tokens', so its inner products are sums of theirs
-        products, standing = _products(
-            self.encoder, np.concatenate([question.vector[None], question.units]), cut.tokens)
-        totals = np.add.reduceat(products[standing, 0], _firsts(cut.counts[:, 4])) * _inverse(cut.totals)
-        cosines = (_sums(products[:, 1:], standing, np.flatnonzero(cut.firsts)) * _inverse(cut.lengths)[:, None]).T
-        bounds = np.concatenate([[0], np.cumsum(cut.counts[:, 3])])
+        totals, cosines, bounds = _by_meaning(
+            question, self.encoder, (cut.counts[:, 3:5], cut.totals, cut.lengths, cut.tokens, cut.firsts))
         nearest = np.maximum.reduceat(cosines, bounds[:-1], axis=1)  # (question's units, sentences)
         whole = np.maximum.reduceat(nearest, cut.bounds[:-1], axis=1)
         return Met(cut.bounds, cut.counts[:, :2], totals, coverage, question.weights @ nearest,
                    question.weights @ whole, Meeting(cosines, question.weights, bounds, cut.bounds))
+
+
+def texts_met(question: Asked, texts: Sequence[str], encoder: LightEncoder) -> tuple[Scores, Scores]:
+    """Cosine and interaction of each of some texts that are in no index, both (len(texts),); `encoder` has asked the
+    question."""
+    units, _ = encoder.units(texts)
+    totals, cosines, bounds = _by_meaning(
+        question, encoder, (units.counts, units.totals, units.lengths, units.tokens, units.firsts))
+    return totals, np.asarray(question.weights @ np.maximum.reduceat(cosines, bounds[:-1], axis=1), np.float32)
+
+
+def _by_meaning(question: Asked, encoder: LightEncoder,
+                units: tuple[NDArray[np.int64], Scores, Scores, NDArray[Any], NDArray[Any]]
+                ) -> tuple[Scores, Scores, Rows]:
+    """The cosine of the question with each text, (texts,); of each unit of the question with each unit of the texts,
+    (question's units, units); and where the units of each text begin, (texts + 1,).
+
+    units: of the texts, counts (texts, 2), totals, lengths, tokens and firsts as in `Units`.
+    """
+    assert question.units is not None
+    # a vector is the sum of its tokens', so its inner products are sums of theirs
+    counts, sizes, lengths, tokens, firsts = units
+    products, standing = _products(encoder, np.concatenate([question.vector[None], question.units]), tokens)
+    totals = np.add.reduceat(products[standing, 0], _firsts(counts[:, 1])) * _inverse(sizes)
+    cosines = (_sums(products[:, 1:], standing, np.flatnonzero(firsts)) * _inverse(lengths)[:, None]).T
+    return totals, cosines, np.concatenate([[0], np.cumsum(counts[:, 0])])
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +177,7 @@ def _inverse(lengths: Scores) -> Scores:
     return np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > _TINY)
 
 
-def _products(encoder: LightEncoder, vectors: Vectors, tokens: NDArray[np.int64]
+def _products(encoder: LightEncoder, vectors: Vectors, tokens: NDArray[Any]
               ) -> tuple[Vectors, NDArray[np.int32]]:
     """The inner products of tokens with vectors, (different tokens, len(vectors)), each token multiplied once; and
     which of them each token has."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from math import sqrt
 from pathlib import Path
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 import qa
 from qa.answers import _alike
 from qa.dates import bounds
+from qa.encoder import Vectors
 
 DATES = [
     "2018",
@@ -163,6 +165,22 @@ def test_retrieve_gives_the_hits_of_ask(shelf: Path) -> None:
         "encoder": encoder,
     }
     assert qa.retrieve("Kenya?", **arguments) == list(qa.ask("Kenya?", **arguments).hits)
+
+
+def test_a_slow_encoder_reads_the_question_and_nothing_else(shelf: Path) -> None:
+    """The sentences of what is shown are told apart by the shipped model: dozens of them would take a transformer
+    seconds."""
+    read: list[str] = []
+
+    class Watched(CountryEncoder):
+        def encode_passages(self, texts: Sequence[str]) -> Vectors:
+            read.extend(texts)
+            return super().encode_passages(texts)
+
+    found = qa.ask("Who opened the harbour for blue ferries?", index=shelf, encoder=Watched()).hits
+    assert found
+    assert [hit.answer for hit in found if hit.file == "2021/harbour.md"] != []
+    assert read == []
 
 
 def test_to_dict_is_the_record(shelf: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from conftest import CountryEncoder, write
 
 import qa
-from qa.closeness import asked
+from qa.closeness import asked, texts_met
 from qa.encoder import LightEncoder, StaticEncoder, load
 from qa.index import Index, open_index
 
@@ -147,6 +147,21 @@ def test_a_slow_encoder_is_not_asked_word_by_word(tmp_path: Path, encoder: Count
     qa.rebuild(write(tmp_path / "articles", ARTICLES), index=tmp_path / "index", encoder=encoder)
     opened = open_index(tmp_path / "index", encoder)
     assert set(interactions(opened, "Kenya Japan").values()) == {0.0}
+
+
+def test_texts_of_no_index_are_met_as_those_of_one(index: Index) -> None:
+    rows = np.arange(index.store.count)
+    posed = asked("Japan signs with Kenya", index.encoder, "en")
+    *_, met = index.meter.met(posed, rows)
+    assert met is not None
+    texts = [passage.text[start:end] for place, passage in enumerate(index.store.passages(rows.tolist()))
+             for start, end in met.spans[met.bounds[place] : met.bounds[place + 1]].tolist()]
+    assert len(texts) == 5
+    assert isinstance(index.encoder, LightEncoder)
+    cosines, interaction = texts_met(posed, texts, index.encoder)
+    np.testing.assert_allclose(cosines, met.cosines, atol=1e-6)
+    np.testing.assert_allclose(interaction, met.interaction, atol=1e-6)
+    assert len(set(cosines.round(3).tolist())) > 2
 
 
 def test_a_hit_tells_its_interaction(place: Path) -> None:
