@@ -25,7 +25,8 @@ class Rest:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         queue = self._queue()
-        self._awake = self._awake or {name: getattr(queue, name) for name in _PAUSES}
+        # a Gradio that calls them otherwise works as it is
+        self._awake = self._awake or {name: getattr(queue, name) for name in _PAUSES if hasattr(queue, name)}
         vars(queue).update(self._awake)
         if self._later:
             self._later.cancel()
@@ -33,4 +34,4 @@ class Rest:
         await self.app(scope, receive, send)
 
     def _rest(self) -> None:
-        vars(self._queue()).update(dict.fromkeys(_PAUSES, RESTING))
+        vars(self._queue()).update(dict.fromkeys(self._awake, RESTING))
