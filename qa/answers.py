@@ -19,13 +19,14 @@ from qa.background import ANY, expected
 from qa.closeness import Asked, Scores, asked, texts_met
 from qa.cores import Turns
 from qa.dates import parse_bound
-from qa.encoder import Encoder, LightEncoder, load
+from qa.encoder import Encoder, LightEncoder, StaticEncoder
 from qa.engine import Engine, Within
 from qa.errors import UsageError
 from qa.index import Index, open_index
 from qa.lexical import TERMS_A_QUESTION
 from qa.passages import Passage
 from qa.questions import Understood, understand
+from qa.recipe import SHIPPED_FOLDER, SHIPPED_MODEL
 from qa.reranker import Reranker
 from qa.retrieval import Ranking, rank
 from qa.spoken import UNTOLD
@@ -332,7 +333,6 @@ def _answering(index: Index, question: Asked, ranking: Ranking, groups: list[_Gr
                                 for values in (met.cosines, met.interaction))
     else:
         shipped = _shipped()
-        assert isinstance(shipped, LightEncoder)
         cosines, interaction = texts_met(asked(question.text, shipped, UNTOLD), [*chain.from_iterable(texts)], shipped)
     heading = np.array([text[-1] not in _ENDS for text in chain.from_iterable(texts)])
     merits = (cosines + _SENTENCE_WORDS * np.concatenate([met.coverage[own] for own in places])
@@ -342,8 +342,8 @@ def _answering(index: Index, question: Asked, ranking: Ranking, groups: list[_Gr
 
 
 @cache
-def _shipped() -> Encoder:
-    return load()
+def _shipped() -> StaticEncoder:
+    return StaticEncoder(SHIPPED_FOLDER, SHIPPED_MODEL)
 
 
 def _may_match(question: Asked, ranking: Ranking, group: _Group) -> bool:
