@@ -97,14 +97,14 @@ def unit(rows: Vectors) -> Vectors:
     return np.asarray(rows / np.maximum(lengths, 1e-12), dtype=np.float32)
 
 
-def apart(tokens: NDArray[Any], vocabulary: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """The different ones of tokens below `vocabulary`, ascending, and where among them each stands. np.unique would
-    sort them all."""
-    places = np.zeros(vocabulary, np.int32)
-    places[tokens] = 1
+def apart(numbers: NDArray[Any], limit: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """The different ones of numbers below `limit`, ascending, and where among them each stands: of tokens, or of terms.
+    np.unique would sort them all."""
+    places = np.zeros(limit, np.int32)
+    places[numbers] = 1
     different = np.flatnonzero(places > 0).astype(np.int32)
     places[different] = np.arange(len(different))
-    return different, places[tokens]
+    return different, places[numbers]
 
 
 # Scripts without spaces, where a token is a unit by itself: Thai and its neighbours, Han, kana. But Han signs that are

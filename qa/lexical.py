@@ -373,7 +373,7 @@ def covered(asked: Asked, places: NDArray[np.uint8], lengths: NDArray[Any], aver
     passages, sentences = cut.standing(word)
     often = np.bincount(passages * terms + term, minlength=len(lengths) * terms).reshape(-1, terms)
     rarity = np.array([0.0, *asked.rarity])
-    damping = _damping(lengths.astype(np.float32), average or 1.0)[:, None]  # 0 where no text has a word
+    damping = _damping(lengths.astype(np.float32), average)[:, None]
     scores = (often / (often + damping)) @ (rarity * (K1 + 1))
     stands = np.zeros((len(cut) + 1, terms), bool)  # the last for the words of titles
     stands[sentences, term] = True

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from qa import beside, ranges
 from qa.cores import cores
+from qa.encoder import apart
 from qa.lexical import (
     COUNT,
     K1,
@@ -73,13 +74,9 @@ class _Lot:
 
         if held is None or bounds is None:
             held, bounds = np.load(self.path(_HELD)), np.load(self.path(_BOUNDS))
-        there = np.zeros(int(held.max()) + 1, bool)
-        there[held] = True
-        own = np.flatnonzero(there)  # bm25s takes terms that are numbered from 0 on
-        places = np.zeros(len(there), np.int32)
-        places[own] = np.arange(len(own))
+        own, places = apart(held, int(held.max()) + 1)  # bm25s takes terms that are numbered from 0 on
         index = bm25s.BM25(method="lucene", k1=K1, b=B)
-        found = index.build_index_from_ids(list(range(len(own))), _Texts(places[held], bounds), show_progress=False)
+        found = index.build_index_from_ids(list(range(len(own))), _Texts(places, bounds), show_progress=False)
         np.save(self.path(WEIGHTS), np.asarray(found["data"], np.float32) * np.float32(K1 + 1))
         np.save(self.path(ROWS), np.asarray(found["indices"], np.int32))
         np.save(self.path(LISTS), np.asarray(found["indptr"], np.int64))

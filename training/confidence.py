@@ -21,6 +21,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.class_weight import compute_sample_weight
 
 import qa
 from qa.answers import features
@@ -105,20 +106,13 @@ def fitted(rows: list[tuple[str, bool, list[float]]]) -> Pipeline:
     them, half within and across languages apart (the weights are the geometric mean of both)."""
     truth = np.array([answerable for _, answerable, _ in rows])
     given = np.array([row[2] for row in rows])
-    weights = np.sqrt(_balanced(truth) * _balanced(truth, given[:, -1]))
+    apart = np.ones(len(truth))
+    for across in (0.0, 1.0):
+        some = given[:, -1] == across
+        apart[some] = compute_sample_weight("balanced", truth[some])
+    weights = np.sqrt(compute_sample_weight("balanced", truth) * apart)
     rule = make_pipeline(StandardScaler(), LogisticRegression(C=10.0, max_iter=1_000))
     return rule.fit(given, truth, logisticregression__sample_weight=weights)
-
-
-def _balanced(truth: np.ndarray, kind: np.ndarray | None = None) -> np.ndarray:
-    """Weights by which both answers count alike among the rows of each kind, 1 on average."""
-    weights = np.ones(len(truth))
-    for one in [None] if kind is None else np.unique(kind):
-        among = np.ones(len(truth), bool) if one is None else kind == one
-        for answer in (True, False):
-            some = among & (truth == answer)
-            weights[some] = among.sum() / (2 * max(1, some.sum()))
-    return weights
 
 
 def fits(name: str) -> bool:

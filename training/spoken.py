@@ -76,9 +76,9 @@ def main() -> None:
     for language in LANGUAGES:
         for word, above in likelihoods(counts[language]).items():
             table[word].append(f"{language}{above}")
-    lines = sorted(f"{word}\t{' '.join(found)}\n".encode() for word, found in table.items())
-    WORDS.write_bytes(b"".join(sorted(lines, key=lambda line: line.partition(b"\t")[0])))
-    print(f"{len(lines)} words, {WORDS.stat().st_size} bytes\n")
+    words = sorted(table, key=str.encode)
+    WORDS.write_bytes("".join(f"{word}\t{' '.join(table[word])}\n" for word in words).encode())
+    print(f"{len(words)} words, {WORDS.stat().st_size} bytes\n")
     print("| set | language | texts | told | right |\n|---|---|---|---|---|")
     for (name, language), held in sorted(kept.items()):
         chosen = random.Random(name).sample(held, min(TOLD, len(held)))
