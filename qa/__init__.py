@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qa.answers import Answer, Hit, Place, ask, retrieve
+    from qa.answers import Answer, Hit, Period, Place, ask, retrieve
     from qa.build import Progress, Report, UnreadableFile, rebuild
     from qa.contents import Status, article, status
     from qa.errors import (
@@ -25,13 +25,14 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Answer", "ClusterError", "Hit", "IndexBusy", "IndexDamaged", "IndexMismatch", "IndexMissing", "IndexProblem",
-    "ModelError", "Place", "Progress", "QAError", "Report", "Status", "UnreadableFile", "UsageError", "__version__",
-    "article", "ask", "rebuild", "retrieve", "status",
+    "ModelError", "Period", "Place", "Progress", "QAError", "Report", "Status", "UnreadableFile", "UsageError",
+    "__version__", "article", "ask", "rebuild", "retrieve", "status",
 ]
 
 # Each name is imported when it is first used, so that `qa --help` does not wait for numpy and faiss.
 _WHERE = {
-    "Answer": "answers", "Hit": "answers", "Place": "answers", "ask": "answers", "retrieve": "answers",
+    "Answer": "answers", "Hit": "answers", "Period": "answers", "Place": "answers",
+    "ask": "answers", "retrieve": "answers",
     "Progress": "build", "Report": "build", "UnreadableFile": "build", "rebuild": "build",
     "Status": "contents", "article": "contents", "status": "contents",
 }

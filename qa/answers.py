@@ -98,6 +98,18 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Period:
+    """Words of a question that name a period, and its first and last day, "YYYY-MM-DD"; None: open on that side."""
+
+    phrase: str
+    since: str | None
+    until: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"phrase": self.phrase, "since": self.since, "until": self.until}
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What the articles say to a question; `to_dict` is the JSON of `qa ask --json`."""
 
@@ -110,13 +122,15 @@ class Answer:
     hits: tuple[Hit, ...]   # best first, unless another order was asked for
     undated: int            # passages without a date that a date filter left out
     phrase: str | None      # the words of the question that since and until were read from; None: they were given
+    passed_over: Period | None  # named by the question, but nothing from it answers as well: the hits are of any date
     warning: str | None     # a newer generation of the index is damaged: what, and how to mend it
 
     def to_dict(self) -> dict[str, Any]:
         return {"question": self.question, "answered": self.answered, "confidence": self.confidence,
                 "since": self.since, "until": self.until, "generation": self.generation,
                 "hits": [hit.to_dict() for hit in self.hits], "undated": self.undated,
-                "phrase": self.phrase, "warning": self.warning}
+                "phrase": self.phrase, "passed_over": self.passed_over and self.passed_over.to_dict(),
+                "warning": self.warning}
 
 
 def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until: str | date | None = None,
@@ -133,7 +147,8 @@ def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until
     a rebuild is noticed. `encoder` stands in for the one the index names.
 
     A period that the question itself names («en 2022») becomes since and until when none is given and an answer lies
-    within it; undated passages then stay. since="0001", until="9999" takes it off.
+    within it; undated passages then stay. since="0001", until="9999" takes it off. Where no answer lies within it, the
+    hits are of any date, and `passed_over` says so.
 
     Raises UsageError for an argument that makes no sense, IndexMissing, IndexDamaged, IndexMismatch, ModelError.
     """
@@ -153,15 +168,17 @@ def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until
     # an encoder that computes elsewhere lets the others work meanwhile, and so does a reranker
     with _turns if isinstance(opened.encoder, LightEncoder) and reranker is None else contextlib.nullcontext():
         understood = understand(text, today=date.today())
-        phrase = None
-        within = _within(opened, text, understood, file, k) if since is None and until is None else None
-        if within:
-            posed, ranking = within
-            first, last, phrase = understood.since, understood.until, understood.phrase
+        phrase = passed_over = None
+        if since is None and until is None and understood.phrase:
+            posed, ranking, confidence, applied = _timed(opened, text, understood, file, k)
+            if applied:
+                first, last, phrase = understood.since, understood.until, understood.phrase
+            else:
+                passed_over = Period(understood.phrase, _iso(understood.since), _iso(understood.until))
         else:
             posed = asked(text, opened.encoder, understood.language)
             ranking = rank(opened, posed, understood.language, Within(first, last, file), k)
-        confidence = _confidence(opened, understood.language, ranking)
+            confidence = _confidence(opened, understood.language, ranking)
         if reranker is not None:
             ranking = _reranked(opened, text, ranking, k, reranker)
         left_out = opened.store.undated(file) if (first or last) and phrase is None else 0
@@ -169,35 +186,43 @@ def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until
     if order == "date":
         hits = tuple(sorted(hits, key=lambda hit: hit.date or "", reverse=True))  # stable: equal dates by score
     return Answer(question.encode("utf-8", "replace").decode(), confidence >= _ANSWERED, round(confidence, 3),
-                  first.isoformat() if first else None, last.isoformat() if last else None,
-                  opened.manifest.generation, hits, left_out, phrase, opened.warning)
+                  _iso(first), _iso(last), opened.manifest.generation, hits, left_out, phrase, passed_over,
+                  opened.warning)
 
 
-def _within(index: Index, text: str, understood: Understood, file: str | None, k: int) -> tuple[Asked, Ranking] | None:
-    """The question without its words of time, and the ranking within the period they name and among undated
-    passages, if what is there answers, or answers no worse than what is outside; None if not.
+def _timed(index: Index, text: str, understood: Understood, file: str | None, k: int
+           ) -> tuple[Asked, Ranking, float, bool]:
+    """A question that names a period, without its words of time; the ranking within that period and among undated
+    passages; its confidence; and True. Where that would hide an answer the whole question, the ranking of passages of
+    any date, and False.
 
     «En février 2022» may say when an article appeared or when something happened that a later or an undated article
-    tells of: a filter nobody set must not hide the answer.
+    tells of: a filter nobody set must not hide the answer. It does not where the best passage of all lies within, nor
+    where what is there answers, or answers no worse than what is outside.
     """
-    if understood.phrase is None:
-        return None
+    language = understood.language
     rest = f"{text[: understood.start]} {text[understood.end :]}"
-    question = asked(rest if len(tokens(rest)) > 1 else text, index.encoder, understood.language)
-    period = Within(understood.since, understood.until, file, undated=True)
-    found = inside = rank(index, question, understood.language, period, k)
-    confidence = _confidence(index, understood.language, inside)
-    lacking = _UNDATED * index.store.undated_of(inside.rows)
-    scores = inside.scores - lacking
-    best = float((inside.sums - lacking).max()) if len(inside.rows) else 0.0
-    order = np.lexsort((inside.rows, -scores))
-    inside = inside.reordered(order, scores[order])
-    everywhere = found if index.store.alike(period, Within(file=file)) else rank(
-        index, question, understood.language, Within(file=file), k)
-    if not len(inside.rows) or float(everywhere.sums.max()) - best > _MUCH_BETTER:
-        return None
-    least = min(_ANSWERED, _confidence(index, understood.language, everywhere) - _NO_WORSE)
-    return (question, inside) if confidence >= least else None
+    question = asked(rest if len(tokens(rest)) > 1 else text, index.encoder, language)
+    period, any_date = Within(understood.since, understood.until, file, undated=True), Within(file=file)
+    found = inside = rank(index, question, language, period, k)
+    if len(found.rows):
+        confidence = _confidence(index, language, found)
+        lacking = _UNDATED * index.store.undated_of(found.rows)
+        best = float((found.sums - lacking).max())
+        order = np.lexsort((found.rows, -(found.scores - lacking)))
+        inside = found.reordered(order, (found.scores - lacking)[order])
+        everywhere = found if index.store.alike(period, any_date) else rank(index, question, language, any_date, k)
+        beyond = _confidence(index, language, everywhere)
+        if found.rows[0] == everywhere.rows[0]:  # among fewer passages the same one may look less sure
+            return question, inside, max(confidence, beyond), True
+        if float(everywhere.sums.max()) - best <= _MUCH_BETTER and confidence >= min(_ANSWERED, beyond - _NO_WORSE):
+            return question, inside, confidence, True
+    question = asked(text, index.encoder, language)
+    everywhere = rank(index, question, language, any_date, k)
+    confidence = _confidence(index, language, everywhere)
+    if len(inside.rows) and everywhere.rows[0] in inside.rows:
+        return question, rank(index, question, language, period, k), confidence, True
+    return question, everywhere, confidence, False
 
 
 def _reranked(index: Index, question: str, ranking: Ranking, k: int, reranker: str | Reranker) -> Ranking:
@@ -221,6 +246,10 @@ def _bound(value: str | date | None, *, end: bool) -> date | None:
     if value is not None and not isinstance(value, (str, date)):
         raise UsageError(f"A date must be text such as 2022, 2022-09 or 2022-09-15, or a datetime.date, not {value!r}.")
     return None if value is None else parse_bound(value, end=end)
+
+
+def _iso(day: date | None) -> str | None:
+    return day.isoformat() if day else None
 
 
 def _check_glob(file: str) -> None:

@@ -259,6 +259,11 @@ def _print_answer(answer: Answer) -> None:
     left, right = (mark, plain) if mark else ("»", "«")
     if not answer.answered:
         print(f"{bold}No answer in these articles.{plain}" + (" The nearest passages:" if answer.hits else ""))
+    if over := answer.passed_over:
+        options = [f"--{name} {day}" for name, day in (("since", over.since), ("until", over.until)) if day]
+        print(f"The question names a period ({_printable(over.phrase)!r}: {_period(over.since, over.until)}), but"
+              f" nothing from then answers it well enough: what follows is from any date. Only that period:"
+              f" {' '.join(options)}")
     for number, hit in enumerate(answer.hits, start=1):
         print(f"\n{bold}{number}. {_printable(hit.title or hit.file)}{plain}")
         print(f"{dim}{_one_line(hit.file)} · {_when(hit)} · {hit.language}"
@@ -268,10 +273,17 @@ def _print_answer(answer: Answer) -> None:
         print(f"{_printable(hit.text[:start])}{left}{_printable(hit.text[start:end])}{right}"
               f"{_printable(hit.text[end:])}")
     if answer.phrase:
-        print(f"\n{dim}Published from {answer.since or 'the beginning'} to {answer.until or 'today'}, as the question"
-              f" says ({_printable(answer.phrase)!r}). Everything: --since 0001 --until 9999{plain}")
+        dated = [hit.date for hit in answer.hits if hit.date]
+        what = "Published" if len(dated) == len(answer.hits) else "Undated, or published" if dated else (
+            "Undated all; none published")
+        print(f"\n{dim}{what} {_period(answer.since, answer.until)}, as the question says"
+              f" ({_printable(answer.phrase)!r}). Everything: --since 0001 --until 9999{plain}")
     if answer.undated:
         print(f"\n{dim}{_count(answer.undated, 'undated passage')} left out by the dates.{plain}")
+
+
+def _period(since: str | None, until: str | None) -> str:
+    return f"from {since or 'the beginning'} to {until or 'today'}"
 
 
 def _when(hit: Hit) -> str:

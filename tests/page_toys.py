@@ -93,7 +93,9 @@ class Toys:
         answered = "rien" not in question
         return Record({
             "question": question, "answered": answered, "confidence": 0.83 if answered else 0.2, "since": since,
-            "until": until, "generation": 3, "hits": hits[:k], "undated": 0})  # fmt: skip
+            "until": until, "generation": 3, "hits": hits[:k], "undated": 0,
+            "passed_over": {"phrase": "avant 1990", "since": None, "until": "1989-12-31"}
+            if "avant 1990" in question and until is None else None})  # fmt: skip
 
     def status(self) -> Record:
         if self.missing and not self.built:

@@ -326,6 +326,61 @@ def test_nothing_within_the_dates_is_no_answer(shelf: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("question", "phrase", "since", "until"),
+    [
+        ("What did Kenya open in 2021?", "in 2021", "2021-01-01", "2021-12-31"),
+        ("What did Kenya open since June 2021?", "since June 2021", "2021-06-01", None),
+        ("What did Kenya open before 2022?", "before 2022", None, "2021-12-31"),
+    ],
+)
+def test_a_period_in_the_question_becomes_the_filter_where_an_answer_lies_in_it(
+    shelf: Path, question: str, phrase: str, since: str | None, until: str | None
+) -> None:
+    """The answer says which words it was read from; undated passages stay, and nothing else from outside."""
+    answer = ask(shelf, question)
+    assert (answer.phrase, answer.since, answer.until, answer.passed_over) == (phrase, since, until, None)
+    assert answer.hits[0].file == "2021/harbour.md"
+    assert all(hit.date is None or (since or "") <= hit.date <= (until or "9999") for hit in answer.hits)
+    assert "egipet.txt" in {hit.file for hit in answer.hits}
+
+
+@pytest.mark.parametrize(
+    ("question", "phrase", "since", "until"),
+    [
+        ("What did Kenya open in March 2019?", "in March 2019", "2019-03-01", "2019-03-31"),
+        ("What did Kenya open since 2022?", "since 2022", "2022-01-01", None),
+        ("What did Kenya open before 1990?", "before 1990", None, "1989-12-31"),
+    ],
+)
+def test_a_period_in_the_question_from_which_nothing_answers_is_said_to_be_passed_over(
+    shelf: Path, question: str, phrase: str, since: str | None, until: str | None
+) -> None:
+    """The best passage of any date is shown, unfiltered, and the answer tells which period was understood."""
+    answer = ask(shelf, question)
+    assert (answer.phrase, answer.since, answer.until) == (None, None, None)
+    assert answer.passed_over == qa.Period(phrase, since, until)
+    assert answer.to_dict()["passed_over"] == {"phrase": phrase, "since": since, "until": until}
+    assert answer.hits[0].file == "2021/harbour.md"
+    assert len(answer.hits) == 5
+
+
+def test_a_period_that_is_given_stands_before_the_one_in_the_question(shelf: Path) -> None:
+    """A filter set by the reader is obeyed, and the words of the question are no filter then."""
+    answer = ask(shelf, "What did Kenya open in March 2019?", since="2021-09")
+    assert (answer.since, answer.until, answer.phrase, answer.passed_over) == ("2021-09-01", None, None, None)
+    assert [hit.file for hit in answer.hits] == ["2021/reis.txt"]
+
+
+def test_a_period_that_holds_the_best_passage_never_makes_it_less_sure(shelf: Path) -> None:
+    """Among few passages the best one has fewer to rise above, which says nothing against it."""
+    for question in ("What did Kenya open", "Что открыла Кения", "Was hat Kenia eröffnet"):
+        inside = ask(shelf, f"{question} {'в 2021 году' if question[0] == 'Ч' else 'in 2021'}?".replace(
+            "eröffnet in", "eröffnet im Jahr"))
+        assert inside.phrase is not None
+        assert inside.confidence >= ask(shelf, f"{question}?").confidence
+
+
+@pytest.mark.parametrize(
     ("glob", "files"),
     [
         ("2021/*", ["2021/harbour.md", "2021/reis.txt"]),

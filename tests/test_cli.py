@@ -140,6 +140,33 @@ def test_ask_tells_how_many_undated_passages_the_dates_left_out(run: Here) -> No
     assert "egipet" not in out
 
 
+def test_ask_tells_a_period_that_was_understood_and_passed_over(run: Here) -> None:
+    """Before the passages, with the days it was taken for and how to ask for them alone."""
+    code, out, err = run("ask", "What harbour did Kenya open before 1990?")
+    assert (code, err) == (0, "")
+    said, _, passages = out.partition("\n\n")
+    assert said == (
+        "The question names a period ('before 1990': from the beginning to 1989-12-31), but nothing from then answers"
+        " it well enough: what follows is from any date. Only that period: --until 1989-12-31"
+    )
+    assert passages.startswith("1. A harbour for the blue ferries")
+
+
+@pytest.mark.parametrize(
+    ("question", "limit", "said"),
+    [
+        ("What harbour did Kenya open in 2021?", "1", "\nPublished from 2021-01-01 to 2021-12-31, as the question"),
+        ("What harbour did Kenya open in 2021?", "5", "\nUndated, or published from 2021-01-01 to 2021-12-31, as the "),
+        ("Какой мост строит Египет в 2021 году?", "1", "\nUndated all; none published from 2021-01-01 to 2021-12-31, "),
+    ],
+)
+def test_ask_tells_the_period_it_read_from_the_question(run: Here, question: str, limit: str, said: str) -> None:
+    """With the way to take it off; that undated passages are among those shown is said only where they are."""
+    _, out, _ = run("ask", question, "-k", limit)
+    assert said in out
+    assert out.endswith("Everything: --since 0001 --until 9999\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

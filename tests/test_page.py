@@ -148,6 +148,19 @@ def test_passages_can_be_ordered_and_narrowed_by_date(reader: Reader, toys: Toys
     assert (toys.asked[-1]["since"], toys.asked[-1]["until"]) == ("2018", "2018")
 
 
+def test_a_period_that_was_passed_over_is_said_and_can_be_had_alone(reader: Reader, toys: Toys) -> None:
+    """The reader sees that the question's period was understood but narrows nothing, and may ask for it alone."""
+    reader.open()
+    tab = reader.ask("Où se voyaient-ils avant 1990 ?")
+    expect(tab.locator(".qa-notice")).to_contain_text("La question nomme une période (jusqu’au 31 décembre 1989)")
+    tab.locator(".qa-why summary").first.click()
+    expect(tab.locator(".qa-why dd").last).to_contain_text("rien de la période nommée")
+    tab.get_by_role("button", name="Seulement cette période").click()
+    expect(tab.locator(".qa-chip")).to_contain_text("jusqu’au 31 décembre 1989")
+    expect(tab.locator(".qa-notice")).to_have_count(0)
+    assert (toys.asked[-1]["since"], toys.asked[-1]["until"]) == (None, "1989-12-31")
+
+
 @pytest.mark.parametrize("reader", [("fr-FR", DESKTOP, "light"), ("fr-FR", TELEPHONE, "dark")], indirect=True)
 def test_reading_on_shows_the_article_at_its_passage(reader: Reader) -> None:
     """The whole article opens with the passage marked, what is not the article greyed; Escape goes back."""

@@ -34,7 +34,8 @@ def answer(found: Answer, asked: Asked, language: str) -> str:
     sure = float(found.get("confidence") or 0.0)
     how_sure = tag("span", f"{words['confidence']} {percent(sure, language)}", class_="qa-confidence")
     head = tag("div", number + how_sure + (_order(language) if len(hits) > 1 else ""), class_="qa-head")
-    narrowed, when = notice(found) + chips(found, asked, language), timeline(hits, language)
+    narrowed = notice(found) + chips(found, asked, language) + _passed_over(found, language)
+    when = timeline(hits, language)
     cards = tag("div", cards, class_="qa-cards")
     if found["answered"]:
         return _region(head + narrowed + when + cards, found, asked, language, "answered")
@@ -80,6 +81,8 @@ def chips(found: Answer, asked: Asked, language: str) -> str:
         shown.append(_chip(period(asked["since"], asked["until"], language), "", language, since="", until=""))
     elif found.get("since") or found.get("until"):
         said = period(found.get("since") or "", found.get("until") or "", language)
+        if any(not hit.get("date") for hit in found["hits"]):
+            said += f" · {words['undated']}"
         shown.append(_chip(said, words["understood"], language, since=ALL_DATES[0], until=ALL_DATES[1]))
     if asked["file"]:
         shown.append(_chip(asked["file"], words["file"], language, file=""))
@@ -94,6 +97,18 @@ def _chip(text: str, label: str, language: str, **takes_back: str) -> str:
     remove = tag("button", '<span aria-hidden="true">×</span>', type="button", data_do="again",
                  aria_label=f"{WORDS[language]['remove']}: {text}", **changes)
     return tag("span", (f"<small>{label}</small> " if label else "") + named(text) + remove, class_="qa-chip")
+
+
+def _passed_over(found: Answer, language: str) -> str:
+    """That the period named in the question does not narrow the answer, with a button that makes it."""
+    named_period = found.get("passed_over")
+    if not named_period:
+        return ""
+    since, until = named_period["since"] or "", named_period["until"] or ""
+    words = WORDS[language]
+    said = words["passed_over"].format(period=tag("b", html.escape(period(since, until, language))))
+    only = tag("button", words["only_period"], type="button", data_do="again", data_since=since, data_until=until)
+    return tag("p", f"{said} {only}", class_="qa-notice", role="note")
 
 
 def timeline(hits: Sequence[Hit], language: str) -> str:

@@ -140,6 +140,8 @@ def _part(value: float, language: str) -> str:
 def _date_part(hit: Hit, found: Answer, language: str) -> str:
     words = WORDS[language]
     since, until = found.get("since") or "", found.get("until") or ""
+    if found.get("passed_over"):
+        return words["date_passed_over"]
     if (not since and not until) or (since[:4], until[:4]) == ALL_DATES:
         return words["date_unasked"]
     if not hit.get("date"):
