@@ -97,7 +97,10 @@ def _names(language: str) -> dict[str, int]:
             for name in table.get(month, ())}
 
 
-_WORD = r"(?:كانون\s+\w+|تشرين\s+\w+|[^\W\d_]{2,15})"
+# Vowels and other signs written onto letters, which in Devanagari and its like stand in every word but are no letters
+# for a regular expression.
+_SIGNS = "".join(sign for sign in map(chr, range(0x0900, 0x1000)) if unicodedata.category(sign) in {"Mn", "Mc"})
+_WORD = rf"(?:كانون\s+\w+|تشرين\s+\w+|[^\W\d_](?:[^\W\d_]|[{_SIGNS}]){{1,14}})"
 _NAME = rf"{_WORD}(?:\s?/\s?{_WORD})?\.?"
 _OF = r"(?:de\s+|del\s+|of\s+|d[’']\s?|من\s+)?"
 _DATE = re.compile(
@@ -293,7 +296,10 @@ _PUBLISHED = (
     # Arabic
     r"تاريخ\s+النشر|تم\s+النشر|نُ?شرت?|التاريخ|بتاريخ|تاريخ|أ?ُ?ضيف|"
     # others
-    r"gepubliceerd|geplaatst|opublikowano|data\s+publikacji|yayınlanma|publicerad|publikováno"
+    r"gepubliceerd|geplaatst|opublikowano|data\s+publikacji|publicerad|publikováno|"
+    r"giriş(?:\s+tarihi)?|yayın(?:lan)?ma(?:\s+tarihi)?|yayın\s+tarihi|yayınlandı|eklenme(?:\s+tarihi)?|tarih|"
+    r"δημοσίευση|δημοσιεύ[θτ]ηκε|ημερομηνία(?:\s+δημοσίευσης)?|αναρτήθηκε|प्रकाशित|प्रकाशन(?:\s+तिथि)?|"
+    r"sent|gesendet|envoyé|enviado|inviato|отправлено|发送时间|送信日時"
 )
 _UPDATED = (
     r"mise?\s+à\s+jour|dernière\s+(?:mise\s+à\s+jour|modification)|modifi[ée]e?|actualisée?|"
@@ -301,6 +307,7 @@ _UPDATED = (
     r"(?:zuletzt\s+)?(?:aktualisiert|geändert|bearbeitet)|letzte\s+(?:änderung|aktualisierung)|aktualisierung|stand|"
     r"actualizad[oa]|modificad[oa]|última\s+\w+|actualización|(?:ultimo\s+)?aggiornamento|aggiornat[oa]|modificat[oa]|"
     r"atualizad[oa]|atualização|обновл\w+|изменен\w*|изменён\w*|отредактирован\w*|"
+    r"(?:son\s+)?güncelle(?:n)?me(?:\s+tarihi)?|güncellendi|(?:τελευταία\s+)?ενημέρωση|ενημερώθηκε|अपडेट(?:ेड)?|अद्यतन|"
     r"更新(?:时间|時間|日期|日時?|于)?|最終更新日?|修改|編集|编辑|수정|آخر\s+تحديث|تم\s+التحديث|تحديث|حُ?دثت?"
 )
 _PUBLISHED_AT = re.compile(
@@ -310,7 +317,7 @@ _PUBLISHED_AT = re.compile(
 )
 _PLAIN_LABEL = re.compile(
     r"(?:date|dated|datum|fecha|data|дата|التاريخ|تاريخ|日期|时间|時間|日付|time|"
-    r"stand)$",
+    r"stand|tarih|giriş|ημερομηνία|sent|gesendet|envoyé|enviado|inviato|отправлено|发送时间|送信日時)$",
     re.I,
 )  # of anything
 _UPDATED_AT = re.compile(rf"(?<!\w)(?:{_UPDATED})(?!\w)|(?:更新|修改|編集)(?:时间|時間|日期|日時?|于)?", re.I)
@@ -365,18 +372,32 @@ _ZONE = re.compile(
     r"heure\s+locale|北京时间)[)）]"
     r"|bei?jing\s+time|\b(?:a\.m\.|p\.m\.)"
 )
+# A date of the Hijri calendar, beside the same day of the Gregorian one.
+_HIJRI = re.compile(
+    r"\d{1,2}\s+(?:محرم|المحرم|صفر|ربيع\s+\w+|جمادى\s+\w+|رجب|شعبان|رمضان|شوال|ذو\s+\w+|ذي\s+\w+)\s+1[34]\d\d"
+    r"(?:\s*هـ?(?!\w))?[\s/–-]*"
+)
 _WEEKDAYS = (
     r"lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|lun|mer|jeu|ven|sam|dim|"
     r"monday|tuesday|wednesday|thursday|friday|saturday|sunday|mon|tues?|wed|thur?s?|fri|sat|sun|"
-    r"montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonnabend|sonntag|mo|di|mi|do|fr|sa|so|"
+    r"montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonnabend|sonntag|(?-i:Mo|Di|Mi|Do|Fr|Sa|So)|"
     r"lunes|martes|miércoles|miercoles|jueves|viernes|sábado|sabado|domingo|mié|jue|vie|sáb|dom|"
     r"lunedì|martedì|mercoledì|giovedì|venerdì|sabato|domenica|gio|sab|"
     r"(?:segunda|terça|quarta|quinta|sexta)(?:-feira)?|seg|ter|qua|qui|sex|"
     r"понедельник|вторник|среда|среду|четверг|пятница|пятницу|суббота|субботу|воскресенье|пн|вт|ср|чт|пт|сб|вс|"
+    r"pazartesi|salı|çarşamba|perşembe|cuma|cumartesi|pazar|"
+    r"δευτέρα|τρίτη|τετάρτη|πέμπτη|παρασκευή|σάββατο|κυριακή|"
+    r"(?:सोम|मंगल|बुध|गुरु|शुक्र|शनि|रवि)वार|"
     r"(?:يوم\s+)?(?:الاثنين|الإثنين|الثلاثاء|الأربعاء|الاربعاء|الخميس|الجمعة|السبت|الأحد|الاحد)|mar"
 )
 _WEEKDAY = re.compile(
     rf"(?<!\w)(?:{_WEEKDAYS})(?!\w)\.?|星期[一二三四五六日天]|周[一二三四五六日]|週[一二三四五六日]|[（(]?[月火水木金土日](?:曜日?)?[)）]|[月火水木金土日]曜日?",
+    re.I,
+)
+# From one hour to another, as an event is announced and nothing is published.
+_HOURS = re.compile(
+    rf"(?:{_TIME.pattern}|(?<![\d.,])\d{{1,2}})\s*(?:[-–—~〜至]|(?<!\w)(?:to|à|au|bis|alle|às|até|hasta|до|إلى|y|a)(?!\w))\s*"
+    rf"(?:{_TIME.pattern}|\d{{1,2}}\s?Uhr)",
     re.I,
 )
 _LINKING = re.compile(
@@ -464,7 +485,7 @@ _RANGE_AFTER = re.compile(r"\s*(?:le\s+)?(?:-|–|—|~|〜|au|to|bis|al|a|по|
 
 def _residue(text: str) -> str:
     """What is left of a line beside its dates once clock, zone, weekday and counters are taken out too."""
-    text = _SITE.sub(" ", text)
+    text = _HIJRI.sub(" ", _SITE.sub(" ", text))
     text = _TIME.sub(" ", text)
     text = _ZONE.sub(" ", text)
     text = _WEEKDAY.sub(" ", text)
@@ -472,7 +493,7 @@ def _residue(text: str) -> str:
 
 
 def words_of(text: str) -> list[str]:
-    return re.findall(r"\w[\w’'.-]*", text)
+    return re.findall(rf"\w[\w{_SIGNS}’'.-]*", text)
 
 
 _PRESS = re.compile(
@@ -534,7 +555,9 @@ def judge(line: str, dates: list[Found], which: int) -> int:
         return 0
     if rank:
         return 0 if re.search(r"©|copyright|commentaire|comment", before, re.I) else rank
-    if _ABOUT.search(_SITE.sub(" ", line)) or re.search(r"\w\s*[:：]\W*$", _LINKING.sub(" ", _residue(before))):
+    if _ABOUT.search(_SITE.sub(" ", line)) or _HOURS.search(line, found.end):
+        return 0
+    if re.search(r"\w\s*[:：]\W*$", _LINKING.sub(" ", _residue(before))):
         return 0
     if re.match(r"\s*(?:\[\d+\]|\d{1,3}[.)])\s", line[: found.start]):
         return 0  # a numbered reference
@@ -645,7 +668,7 @@ def _labels(lead: str, match: re.Match[str]) -> bool:
 
 _PLACE = r"[^\W\d_a-zа-яё][\w’'.-]*(?:[ /-][^\W\d_a-zа-яё][\w’'.-]*){0,3}"
 _AGENCY_HEAD = re.compile(
-    rf"^\W{{0,3}}(?:{_PLACE}\s*(?:\([\w .-]{{2,30}}\)\s*)?(?:[,،.]|\s[-–—]|"
+    rf"^\W{{0,3}}(?:[A-Z]{{2,9}}\)\s*[-–—]\s*)?(?:{_PLACE}\s*(?:\([\w .-]{{2,30}}\)\s*)?(?:[,،.]|\s[-–—]|"
     rf"\s(?=في\s))\s*){{1,2}}(?:le\s+|den\s+|el\s+|em\s+|on\s+|в\s+|في\s+|\w{{2,10}}\.?,?\s+){{0,2}}$"
 )
 _AGENCY_FOOT = re.compile(

@@ -125,6 +125,17 @@ def test_no_date_is_invented(outcomes: dict[str, Counter[str]], half: str) -> No
         ("fr", "Publié le 24/02/18", "2018-02-24"),
         ("en", "Published 03/04/18", None),
         ("fr", "24/02/18", None),
+        ("hi", "24 फ़रवरी 2018", "2018-02-24"),
+        ("hi", "प्रकाशित: १२ मार्च २०१८, 08:15", "2018-03-12"),
+        ("tr", "24 Şubat 2018 Cumartesi 08:15", "2018-02-24"),
+        ("tr", "Giriş: 24.02.2018 08:15 Güncelleme: 26.02.2018 10:00", "2018-02-24"),
+        ("el", "Σάββατο, 24 Φεβ. 2018", "2018-02-24"),
+        ("el", "Δημοσίευση: 24/02/2018 08:15 | Ενημέρωση: 26/02/2018", "2018-02-24"),
+        ("ar", "8 جمادى الآخرة 1439 هـ / 24 فبراير 2018 م", "2018-02-24"),
+        ("it", "24 febbraio 2018 di Gino Trevi", "2018-02-24"),
+        ("it", f"(ANSA) - BELLUNO, 24 FEB 2018 - {OTHER}", "2018-02-24"),
+        ("de", "Sa., 24. Februar 2018", "2018-02-24"),
+        ("en", "Sent: Saturday, February 24, 2018 8:15 AM", "2018-02-24"),
     ],
 )
 def test_each_form_met_in_the_press(language: str, line: str, date: str | None) -> None:
@@ -172,6 +183,10 @@ def test_day_and_month_are_told_apart(language: str, body: str, date: str) -> No
         "4 years and 2 min",
         "Read also: The mayor resigns (24/02/2018)",
         "Last visited on 24 February 2018",
+        "Saturday, February 24, 2018 | 10 a.m. – 4 p.m. | Harbor Road",
+        "Samedi 24 février 2018, 14h-18h",
+        "24.02.2018, 14 bis 18 Uhr",
+        "24 febbraio 2018, ore 20:30 - 22:00",
     ],
 )
 def test_a_date_that_the_page_mentions_dates_nothing(line: str) -> None:
