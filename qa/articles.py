@@ -153,13 +153,14 @@ def article(file: str, data: bytes) -> Article:
         text = decode(data).replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         raise Unreadable("holds no text")
-    if kind == "markdown":
+    if kind != "html":
         fields, end = _front_matter(text)
         if end:
             skipped = ((0, end),)
             title = fields.get("title") or fields.get("titre")
             metadata = dating.front_matter_date(fields, language=fields.get("lang", ""))
-        title = title or _markdown_heading(text, end)
+        if kind == "markdown":
+            title = title or _markdown_heading(text, end)
     marked = furniture(text, skipped)
     language = language_of(_without(text, marked) or text)
     sections = tuple(dating.sections(text, language=language, file=file, metadata=metadata))
@@ -269,19 +270,22 @@ def _html(data: bytes) -> tuple[str, str | None, Dated | None]:
 
 # --- titles -------------------------------------------------------------------------------------------------
 
-_FENCE = re.compile(r"\A---[ \t]*\n(.*?)(?:\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
-_FIELD = re.compile(r"^([\w][\w .-]{0,40}?)\s*:\s*(.*?)\s*$")
+_FENCE = re.compile(r"\A(?:---[ \t]*\n(.*?)\n(?:---|\.\.\.)|\+\+\+[ \t]*\n(.*?)\n\+\+\+)[ \t]*(?:\n|\Z)", re.DOTALL)
+_FIELD = re.compile(r"^([\w][\w .-]{0,40}?)\s*[:=]\s*(.*?)\s*$")
 
 
 def _front_matter(text: str) -> tuple[dict[str, str], int]:
-    """The plain `name: value` lines of a Markdown file's head, and where the body begins (0: it has none)."""
+    """The plain `name: value` lines of a file's head, in TOML `name = value`, and where the body begins (0: it has
+    none, as where the text begins with a rule across the page)."""
     match = _FENCE.match(text[:20_000])
     if not match:
         return {}, 0
     fields: dict[str, str] = {}
-    for line in match.group(1).split("\n"):
+    for line in (match.group(1) or match.group(2) or "").split("\n"):
         if field := _FIELD.match(line):
             fields.setdefault(field.group(1).casefold(), field.group(2).strip("\"'"))
+        elif line and line[0] not in " \t#-[]{}":
+            return {}, 0
     return fields, match.end()
 
 

@@ -395,7 +395,7 @@ _WEEKDAY = re.compile(
     re.I,
 )
 # From one hour to another, as an event is announced and nothing is published.
-_HOURS = re.compile(
+HOURS = re.compile(
     rf"(?:{_TIME.pattern}|(?<![\d.,])\d{{1,2}})\s*(?:[-–—~〜至]|(?<!\w)(?:to|à|au|bis|alle|às|até|hasta|до|إلى|y|a)(?!\w))\s*"
     rf"(?:{_TIME.pattern}|\d{{1,2}}\s?Uhr)",
     re.I,
@@ -555,7 +555,7 @@ def judge(line: str, dates: list[Found], which: int) -> int:
         return 0
     if rank:
         return 0 if re.search(r"©|copyright|commentaire|comment", before, re.I) else rank
-    if _ABOUT.search(_SITE.sub(" ", line)) or _HOURS.search(line, found.end):
+    if _ABOUT.search(_SITE.sub(" ", line)) or HOURS.search(line, found.end):
         return 0
     if re.search(r"\w\s*[:：]\W*$", _LINKING.sub(" ", _residue(before))):
         return 0

@@ -11,7 +11,7 @@ import datetime
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from qa.datelines import (
     BARE,
     COMMENTS,
     ENDS,
+    HOURS,
     LABELLED,
     MAYBE,
     RELATED,
@@ -364,7 +365,7 @@ def front_matter_date(
 
 
 def _field(value: str, source: str, language: str, today: datetime.date) -> Dated | None:
-    """The first date of a field that holds nothing else than a date, a clock and a zone."""
+    """The first date of a field."""
     value = value[:ENDS]
     for found in find(value, language, language == "en", today):
         return Dated(found.date, source, value[found.start : found.end], None)
@@ -391,6 +392,7 @@ def _placed(metadata: Dated, text: str) -> Dated:
     return metadata
 
 
+_NO_DATE = "1970-01-01"  # what a clock that was never set says, and nothing else in a page's metadata
 _META = (
     "article:published_time og:article:published_time og:published_time datepublished article.published "
     "parsely-pub-date sailthru.date dc.date.issued dcterms.issued dcterms.created dc.date.created dc.date dcterms.date "
@@ -404,7 +406,8 @@ def metadata_date(html: Any, *, language: str = "", today: datetime.date | None 
     """The date of publication that an HTML page's own metadata give, None when they give none.
 
     `html` is the page as text, as bytes or as an lxml element. Read in this order: JSON-LD `datePublished`, meta
-    elements, `itemprop`, then `<time datetime>` where it is marked as that of publication. Never raises.
+    elements, `itemprop`, then `<time datetime>` where it is marked as that of publication or stands in a dateline under
+    the headline, then the page's own address. Never raises.
     """
     today = today or datetime.date.today()
     tree = _tree(html)
@@ -412,9 +415,9 @@ def metadata_date(html: Any, *, language: str = "", today: datetime.date | None 
         return None
     for value in _metadata_values(tree):
         dated = _field(value.strip(), "metadata", language, today) if value else None
-        if dated is not None:
+        if dated is not None and dated.date != _NO_DATE:
             return dated
-    return None
+    return _headline_time(tree, language, today) or _address_date(tree, today)
 
 
 def _tree(html: Any) -> Any:
@@ -456,6 +459,77 @@ def _metadata_values(tree: Any) -> Iterator[str]:
             yield element.get("datetime") or element.text_content()
 
 
+def _headline_time(tree: Any, language: str, today: datetime.date) -> Dated | None:
+    """The surest of the `<time datetime>` between headline and text: each is read as a dateline, in the line in which
+    it stands, with the day that it names instead of «three days ago»."""
+    best: tuple[int, Dated] | None = None
+    headed = False
+    for element in tree.find("body").iter() if tree.find("body") is not None else ():
+        if not isinstance(element.tag, str) or element.tag in {"script", "style"}:
+            continue
+        headed = headed or element.tag == "h1"
+        if element.tag != "time":
+            own = element.itertext() if element.tag == "p" else (element.text, *(child.tail for child in element))
+            if headed and _weigh(_spaced(own)):
+                break
+            continue
+        over = list(element.iterancestors())
+        dated = _time(element, language, today)
+        revised = re.search("updated|modified", f"{element.get('class')} {element.get('itemprop')}", re.I)
+        if not headed or dated is None or revised or {one.tag for one in over} & {"nav", "aside", "footer", "li"}:
+            continue
+        block = next(one for one in over if one.tag not in _INLINE)
+        line = _spaced(_parts(block, language, today))
+        if HOURS.search(_spaced(block.itertext())):
+            continue
+        if len(line) > LONG_LINE:
+            line = dated.date
+        dates = find(line, language, False, today)
+        rank = max((judge(line, dates, which) for which, one in enumerate(dates) if one.date == dated.date), default=0)
+        if rank and (best is None or rank > best[0]):
+            best = rank, dated
+    return best[1] if best else None
+
+
+_INLINE = frozenset(["span", "a", "b", "i", "em", "strong", "small", "time"])
+
+
+def _time(element: Any, language: str, today: datetime.date) -> Dated | None:
+    return _field((element.get("datetime") or _spaced(element.itertext())).strip(), "metadata", language, today)
+
+
+def _parts(element: Any, language: str, today: datetime.date) -> Iterator[str]:
+    """The texts of an element in their order, each `<time>` in it as the day that it names."""
+    dated = _time(element, language, today) if element.tag == "time" else None
+    if dated is not None:
+        yield dated.date
+        return
+    yield element.text or ""
+    for child in element:
+        if isinstance(child.tag, str):
+            yield from _parts(child, language, today)
+        yield child.tail or ""
+
+
+def _spaced(parts: Iterable[str | None]) -> str:
+    return " ".join(" ".join(part or "" for part in parts).split())
+
+
+_ADDRESS = re.compile(r"/(?P<y>(?:19|20)[0-9]{2})/(?P<m>0?[1-9]|1[0-2])(?:/(?P<d>0?[1-9]|[12][0-9]|3[01]))?/")
+
+
+def _address_date(tree: Any, today: datetime.date) -> Dated | None:
+    """The date that stands in the address under which a page wants to be known, as blogs and newspapers form it."""
+    for path, name in ((".//link[@rel='canonical']", "href"), (".//meta[@property='og:url']", "content")):
+        for element in tree.iterfind(path):
+            match = _ADDRESS.search(element.get(name) or "")
+            day = int(match["d"]) if match and match["d"] else None
+            date = iso(int(match["y"]), int(match["m"]), day, today) if match else None
+            if match and date:
+                return Dated(date, "metadata", match[0].strip("/"), None)
+    return None
+
+
 def _json_dates(source: str) -> Iterator[str]:
     """Each `datePublished` of a block of JSON-LD, those of articles first; broken JSON is searched as text."""
     cleaned = (
@@ -484,7 +558,8 @@ def _json_dates(source: str) -> Iterator[str]:
             kind = str(node.get("@type", ""))
             if isinstance(value, str):
                 (
-                    articles if re.search(r"Article|Posting|Report", kind) else others if "Comment" not in kind else []
+                    articles if re.search(r"Article|Posting|Report", kind) else
+                    others if not kind or re.search(r"Page|CreativeWork", kind) else []  # not of the site or a film
                 ).append(value)
             pending.extend(
                 value
@@ -509,11 +584,13 @@ _NAME_DATES = (
 def file_name_date(file: str, *, language: str = "", today: datetime.date | None = None) -> Dated | None:
     """The date that the file's name gives ("2019-12-02-slug.txt", "2019/12/02/slug.html"), None when it gives none.
 
-    Eight figures count only when they are a day that can be. A year alone counts as a name, not as a date.
+    Eight figures count only when they are a day that can be; a month in letters only with its day
+    ("12-mars-2024-slug"). A year alone counts as a name, not as a date.
     """
     today = today or datetime.date.today()
+    file = file[-400:]
     for pattern in _NAME_DATES:
-        for match in pattern.finditer(file[-400:]):
+        for match in pattern.finditer(file):
             day = match.groupdict().get("d")
             if not int(match["m"]) or (day and not int(day)):
                 continue
@@ -526,4 +603,7 @@ def file_name_date(file: str, *, language: str = "", today: datetime.date | None
             date = iso(int(match["y"]), month, number, today)
             if date is not None:
                 return Dated(date, "file name", match[0], None)
+    for found in find(re.sub(r"[-_.]", " ", file), language, False, today):
+        if not found.numeric and found.date.count("-") == 2:
+            return Dated(found.date, "file name", file[found.start : found.end], None)
     return None

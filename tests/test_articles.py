@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from qa import articles
 from qa.articles import article, decode, read_bytes, scan
+from qa.dates import Dated
 from qa.errors import Unreadable, UsageError
 from qa.passages import passages
 
@@ -198,15 +199,29 @@ def test_the_language_is_told_by_the_text(text: str, language: str) -> None:
     assert article("a.txt", text.encode()).language == language
 
 
-def test_the_head_of_a_markdown_file_dates_it_and_is_no_text_of_it() -> None:
-    """Front matter gives title and date, and no passage repeats it."""
-    text = "---\ntitle: Le bac\ndate: 2021-06-04\n---\nIl part à l'aube.\n"
-    read = article("a.md", text.encode())
-    published = read.published
-    assert published is not None
-    assert (published.date, published.source) == ("2021-06-04", "front matter")
-    assert text[published.start or 0 :].startswith("2021-06-04") or published.start is None
+@pytest.mark.parametrize(
+    ("file", "head"),
+    [
+        ("a.md", "---\ntitle: Le bac\ndate: 2021-06-04\n---\n"),
+        ("a.txt", "---\ntitle: Le bac\ndate: 2021-06-04\ntags:\n  - port\n---\n"),
+        ("a.md", '+++\ntitle = "Le bac"\ndate = 2021-06-04T08:00:00Z\n+++\n'),
+    ],
+)
+def test_the_head_of_a_file_dates_it_and_is_no_text_of_it(file: str, head: str) -> None:
+    """Front matter gives title and date, in YAML and TOML, and no passage repeats it."""
+    text = f"{head}Il part à l'aube.\n"
+    read = article(file, text.encode())
+    assert read.title == "Le bac"
+    assert read.published == Dated("2021-06-04", "front matter", "2021-06-04", text.index("2021-06-04"))
     assert (0, text.index("Il part")) in read.furniture
+
+
+def test_a_rule_across_the_page_opens_no_head() -> None:
+    """What stands between two rules is read as any text is, unless each of its lines is a field."""
+    text = "---\nLe bac part à l'aube.\nDate : chaque jour.\n---\n\nIl revient le soir."
+    read = article("a.txt", text.encode())
+    assert read.published is None
+    assert not any(start <= text.index("Le bac") < end for start, end in read.furniture)
 
 
 PAGE = """<!DOCTYPE html><html lang="en"><head>{head}<title>The blue ferries</title>

@@ -330,6 +330,11 @@ JSON_LD = '<script type="application/ld+json">{}</script>'
         ('<time class="entry-date published" datetime="2018-02-24"></time>', "2018-02-24"),
         ('<time datetime="2018-02-24"></time>', None),
         ("<p>© 2018, signed on 24 February 2018</p>", None),
+        (JSON_LD.format('{"@type": "WebSite", "datePublished": "2009-01-01"}'), None),
+        ('<meta property="article:published_time" content="1970-01-01T00:00:00Z">', None),
+        ('<meta property="og:url" content="https://herald.example/2018/02/24/ferry">', "2018-02-24"),
+        ('<link rel="canonical" href="https://herald.example/blog/2018/02/ferry/">', "2018-02"),
+        ('<link rel="canonical" href="https://herald.example/2018/13/ferry/">', None),
         ("", None),
         ("<", None),
     ],
@@ -345,9 +350,32 @@ def test_metadata_of_a_page(html: str, date: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("head", "date"),
+    [
+        ('<p>By Dana <time datetime="2018-02-24">24 February</time></p>', "2018-02-24"),
+        ('<div><span>Dana Reef</span><time datetime="2018-02-24T10:00">3 days ago</time></div>', "2018-02-24"),
+        ('<p>Updated <time datetime="2018-03-01">1 March</time></p><p>Published <time datetime="2018-02-24">24 February'
+         '</time></p>', "2018-02-24"),
+        ('<p>Deadline: <time datetime="2018-02-24">24 February</time></p>', None),
+        ('<p><time datetime="2018-02-24">Saturday, 10 am – 4 pm</time></p>', None),
+        ('<p><time datetime="2018-02-24">24</time> – <time datetime="2018-02-26">26 February</time></p>', None),
+        ('<aside>Latest <time datetime="2018-02-24">24 February</time></aside>', None),
+        (f'<p>{PROSE}</p><p><time datetime="2018-02-24">24 February</time></p>', None),
+    ],
+)
+def test_a_time_under_the_headline_is_read_as_a_dateline(head: str, date: str | None) -> None:
+    """The line it stands in decides, with its day in the place of its words; a time further down dates nothing."""
+    page = f"<html><body><time datetime='2019-01-01'></time><h1>Ferry cancelled</h1>{head}<p>{PROSE}</p></body></html>"
+    found = dating.metadata_date(page, language="en", today=TODAY)
+    assert (found.date if found else None) == date
+
+
+@pytest.mark.parametrize(
     ("file", "date"),
     [
         ("2019-12-02-slug.txt", "2019-12-02"),
+        ("2-décembre-2019-slug.txt", "2019-12-02"),
+        ("slug-of-december-2019.txt", None),
         ("20191202_x.html", "2019-12-02"),
         ("news/2019/12/02/slug.txt", "2019-12-02"),
         ("slug_2019-12.txt", "2019-12"),
