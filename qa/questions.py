@@ -32,10 +32,16 @@ class Understood:
     end: int | None
 
 
+_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+
+
 def understand(question: str, *, today: datetime.date) -> Understood:
     """Reads the language of `question` and its phrase of time, counted from `today`. Never raises."""
     language = language_of(question)
-    for name in (language,) if language in _TABLES else tuple(_TABLES) if language == UNTOLD else ():
+    told = (language,) if language in _TABLES else tuple(_TABLES) if language == UNTOLD else ()
+    for name in told:
+        if language == UNTOLD and _TABLES[name].bare and not _WIDE.search(question):
+            continue
         span = _relative(question, name, today) or _absolute(question, name, today)
         if span is not None:
             return Understood(language, span.since, span.until, question[span.start : span.end], span.start, span.end)
@@ -64,6 +70,32 @@ _MONTHS = (
 _MONTH = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
 _NAMES = "|".join(sorted((re.escape(name) for name in _MONTH), key=len, reverse=True))
 
+# Quarters, halves and seasons: what they are called (patterns). A winter is left out: nobody says of which of its two
+# years it is.
+_ORDERS = (
+    r"premier|1er|first|1st|primer|erste[nrs]?|1\.|primo|primeiro|1[oº°]|перво[мйе]\w*|1-[мйе]|الأول|第?[一1]",
+    r"deuxième|second|2e|2nd|segundo|zweite[nrs]?|2\.|secondo|2[oº°]|второ[мйе]\w*|2-[мйе]|الثاني|第?[二2]",
+    r"troisième|3e|third|3rd|tercer|dritte[nrs]?|3\.|terzo|terceiro|3[oº°]|третье[мй]\w*|3-[мйе]|الثالث|第?[三3]",
+    r"quatrième|4e|fourth|4th|cuarto|vierte[nrs]?|4\.|quarto|4[oº°]|четв[её]рто[мй]\w*|4-[мйе]|الرابع|第?[四4]",
+)
+
+
+def _counted_part(number: int, unit: str, short: str, arabic: str, wide: str) -> str:
+    order = _ORDERS[number - 1]
+    return rf"(?:{order})\s+(?:{unit})|{short}{number}(?!\d)|(?:{arabic})\s+(?:{order})|(?:{order})(?:{wide})"
+
+
+_QUARTER = (r"trimestre|quarter|quartal|квартал[еау]?", "[qt]", "الربع", "季度|四半期")
+_HALF = (r"semestre|half|halbjahr|полугоди[еия]|semester", "[hs]", "النصف", "半年")
+_PARTS = (  # the first and the last month
+    *((3 * number - 2, 3 * number, _counted_part(number, *_QUARTER)) for number in (1, 2, 3, 4)),
+    *((6 * number - 5, 6 * number, _counted_part(number, *_HALF)) for number in (1, 2)),
+    (3, 5, r"printemps|spring|primavera|frühling|frühjahr|весн(?:ой|а|ы|у)|ربيع|春(?:天|季)?"),
+    (6, 8, r"été|summer|verano|sommer|estate|verão|лет(?:ом|о|а)|صيف|夏(?:天|季)?"),
+    (9, 11, r"automne|autumn|fall|otoño|herbst|autunno|outono|осень(?:ю)?|осени|خريف|秋(?:天|季)?"),
+)
+_PART = "|".join(f"(?:{words})" for _, _, words in _PARTS)
+
 
 @dataclass(frozen=True, slots=True)
 class _Span:
@@ -71,22 +103,37 @@ class _Span:
     end: int
     since: datetime.date | None
     until: datetime.date | None
+    ranged: bool = False  # from one date to another
 
 
 @lru_cache(maxsize=1)
 def _date_pattern() -> re.Pattern[str]:
     of = r"(?:de\s+|del\s+|of\s+)?"
+    ordinal = r"(?:er|st|nd|rd|th|º|°|\.)?"
+    joined = (r"(?:au|à|et|to|and|until|till|al?|y|bis|und|ed?|até|по|и|до|إلى|حتى|و|[-–—])"
+              r"\s*(?:(?:le|the|el|il|o|de[mn])\s+)?")
+    month = rf"(?:{_NAMES})(?!\w)\.?"
     return re.compile(
         "|".join(
             [
                 r"(?<![\d./-])(?P<iy>\d{4})-(?P<im>\d{1,2})(?:-(?P<id>\d{1,2}))?(?![\d-])",
                 r"(?<![\d./-])(?P<nd>\d{1,2})[/.](?P<nm>\d{1,2})[/.](?P<ny>\d{4})(?!\d)",
-                r"(?<!\d)(?P<cy>\d{4})\s?[年년](?:\s?(?P<cm>\d{1,2})\s?[月월](?:\s?(?P<cd>\d{1,2})\s?[日号號일])?)?",
+                # two that share a year, or a month and a year: January to March 2022, 3 to 15 March 2022
+                rf"(?<!\w)(?P<am>{month})\s*{joined}(?P<an>{month}),?\s+{of}(?P<ay>\d{{4}})(?!\d)",
+                rf"(?<![\w.,])(?P<bd>\d{{1,2}}){ordinal}(?:\s+{of}(?P<bm>{month}))?\s*{joined}"
+                rf"(?P<be>\d{{1,2}}){ordinal}\s+{of}(?P<bn>{month}),?\s+{of}(?P<by>\d{{4}})(?!\d)",
+                rf"(?<!\w)(?P<em>{month})\s+(?P<ed>\d{{1,2}}){ordinal}\s*{joined}(?P<en>{month})?\s*"
+                rf"(?P<ee>\d{{1,2}}){ordinal},?\s+(?P<ey>\d{{4}})(?!\d)",
+                r"(?<!\d)(?P<zy>\d{4})年(?P<zm>\d{1,2})月?\s?[至到~〜—–-]\s?(?P<zn>\d{1,2})月",
+                rf"(?<!\d)(?P<qy>\d{{4}})年の?(?P<qm>{_PART})",
+                r"(?<!\d)(?P<cy>\d{4})\s?[年년](?![代])(?:\s?(?P<cm>\d{1,2})\s?[月월](?:\s?(?P<cd>\d{1,2})\s?[日号號일])?)?",
                 rf"(?<![\w.,])(?P<td>\d{{1,2}})(?:er|st|nd|rd|th|º|°|"
                 rf"\.)?\s+{of}(?P<tm>{_NAMES})(?!\w)\.?,?\s+{of}(?P<ty>\d{{4}})(?!\d)",
                 rf"(?<!\w)(?P<um>{_NAMES})(?!\w)\.?\s+(?P<ud>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<uy>\d{{4}})(?!\d)",
                 rf"(?<!\w)(?P<wm>{_NAMES})(?!\w)\.?,?\s+{of}(?P<wy>\d{{4}})(?!\d)",
-                r"(?:(?<![\w./,-])|(?<=\sو))(?P<y>\d{4})(?![\w]|[./,-]\d|-?s\b|['’]s\b)",
+                rf"(?<!\w)(?P<pm>{_PART})(?!\w)\s*{of}(?:من\s+)?(?P<py>\d{{4}})(?![\d年])",
+                r"(?<![\w./,-])(?P<ry>\d{4})\s?[-–—]\s?(?P<rz>\d{4})(?:年|(?!\w|[./,–—-]\d))",
+                r"(?:(?<![\w./,–—-])|(?<=\sو))(?P<y>\d{4})(?![\w]|[./,–—-]\d|-?s\b|['’]s\b|-?[хx]\b)",
             ]
         ),
         re.I,
@@ -98,7 +145,12 @@ def _dates(question: str, language: str, today: datetime.date) -> list[_Span]:
     spans = []
     for match in _date_pattern().finditer(question):
         part = match.groupdict()
-        kind = next(prefix for prefix in ("i", "n", "c", "t", "u", "w", "") if part[f"{prefix}y"])
+        kind = next(prefix for prefix in "intucwpqrabez" if part[f"{prefix}y"]) if not part["y"] else ""
+        if kind and kind in "pqrabez":
+            days = _several(kind, part)
+            if days is not None and days[0] <= days[1] and days[0] <= today:
+                spans.append(_Span(match.start(), match.end(), *days, kind in "rabez"))
+            continue
         year = int(part[f"{kind}y"])
         name = part.get(f"{kind}m")
         month = None if name is None else int(name) if name.isdecimal() else _MONTH.get(name.casefold())
@@ -119,6 +171,38 @@ def _dates(question: str, language: str, today: datetime.date) -> list[_Span]:
             last = datetime.date(year, 12, 31)
         spans.append(_Span(match.start(), match.end(), first, last))
     return spans
+
+
+def _several(kind: str, part: dict[str, str | None]) -> tuple[datetime.date, datetime.date] | None:
+    """The days from the first to the last of two dates, or of a part of a year; None when there are none such."""
+    year = int(part[f"{kind}y"] or 0)
+    if year < 1800:
+        return None
+    if kind in "pq":
+        return _part_of_year(year, part[f"{kind}m"] or "")
+    if kind == "r":
+        return datetime.date(year, 1, 1), datetime.date(int(part["rz"] or 0), 12, 31)
+    last = _number(part[f"{kind}n"]) or _number(part[f"{kind}m"])
+    first = _number(part[f"{kind}m"]) or last
+    try:
+        if kind in "be":
+            return (datetime.date(year, first, int(part[f"{kind}d"] or 0)),
+                    datetime.date(year, last, int(part[f"{kind}e"] or 0)))
+        return datetime.date(year, first, 1), _before(datetime.date(year + last // 12, last % 12 + 1, 1))
+    except ValueError:
+        return None
+
+
+def _number(month: str | None) -> int:
+    """The number of a month by its name or its figures; 0 where there is none."""
+    if month is None:
+        return 0
+    return int(month) if month.isdecimal() else _MONTH[month.rstrip(".").casefold()]
+
+
+def _part_of_year(year: int, name: str) -> tuple[datetime.date, datetime.date]:
+    first, last = next((first, last) for first, last, words in _PARTS if re.fullmatch(words, name, re.I))
+    return datetime.date(year, first, 1), _before(datetime.date(year + last // 12, last % 12 + 1, 1))
 
 
 def _before(day: datetime.date) -> datetime.date:
@@ -146,6 +230,7 @@ class _Table:
     tails: tuple[
         tuple[str, str], ...
     ] = ()  # (what follows the date, one of the kinds above), for languages that put it there
+    season: str = ""  # in spring 2023: only before a part of a year
     made: str = ""  # participles after which the date tells when something was made
 
 
@@ -153,7 +238,8 @@ _TABLES = {
     "fr": _Table(
         within=r"en|dans|au\s+cours\s+de|pendant|durant|courant|au\s+mois\s+de|(?:à\s+la\s+|en\s+)?fin(?:\s+de)?|"
             r"(?:au\s+)?début(?:\s+de)?|(?:à\s+la\s+)?mi-?|(?:articles?|nouvelles?|textes?)\s+de|publiée?s?\s+en",
-        on=r"le|à\s+la\s+date\s+du|(?:articles?|nouvelles?)\s+du",
+        season=r"au|à\s+l['’]|à",
+        on=r"le|à\s+la\s+date\s+du|(?:l['’])?(?:articles?|nouvelles?)\s+du",
         since=r"depuis|à\s+partir\s+d[eu]|dès|à\s+compter\s+d[eu]",
         after=r"après|postérieure?s?\s+à",
         before=r"avant|d['’]avant|antérieure?s?\s+à",
@@ -165,12 +251,12 @@ _TABLES = {
             r"s)?|instaurée?s?",
     ),
     "en": _Table(
-        within=r"in|during|throughout|(?:articles?|news|stories)\s+(?:of|from)|published\s+in|back\s+in",
+        within=r"in|during|throughout|at(?=\s+the\s+(?:beginning|start|end)\s)|(?:articles?|news|stories)\s+(?:of|from)|published\s+in|back\s+in",
         on=r"on|(?:articles?|news|stories)\s+(?:of|from)",
         since=r"since|starting\s+(?:in|from)|beginning\s+in|as\s+of",
         after=r"after|later\s+than",
         before=r"before|prior\s+to|earlier\s+than",
-        until=r"until|till|up\s+to|through",
+        until=r"until|till|up\s+to|through|by",
         between=((r"between", r"and"), (r"from", r"to|until|till|through")),
         part=r"early|late|mid-?|the\s+year|the\s+(?:beginning|start|end|middle)\s+of|the\s+month\s+of|the",
         made=r"signed|concluded|ratified|adopted|founded|created|born|built|established|enacted|dating\s+from|died",
@@ -201,7 +287,7 @@ _TABLES = {
     "it": _Table(
         within=r"nell['’]|nel|in|durante|a|ad|(?:articoli|notizie)\s+del",
         on=r"il|l['’]|(?:articoli|notizie)\s+del",
-        since=r"dal|a\s+partire\s+dal?",
+        since=r"dal?|dall['’]|a\s+partire\s+dal?",
         after=r"dopo(?:\s+il)?|successiv[oaie]\s+al",
         before=r"prima\s+del|anterior[ei]\s+al",
         until=r"fino\s+al?",
@@ -249,9 +335,9 @@ _TABLES = {
         between=((r"从|自|在|", r"至|到|和|与|~|-|—"),),
         tail=r"底|初|末|间|期间|里|内|之间",
         bare=True,
-        attribute=r"的|条约|條約|协定|协议|会议|峰会|宣言|声明|疫情|危机|战争|奥运|大选|预算|计划|目标|版",
+        attribute=r"的|条约|條約|协定|协议|会议|峰会|宣言|声明|疫情|危机|战争|奥运|冬奥|世界杯|世界盃|锦标赛|大选|预算|计划|目标|版",
         tails=((r"(?:以来|以來|起|之?后以?来|开始)", "since"), (r"(?:以后|之后|以後|之後|后)", "after"),
-               (r"(?:以前|之前|前)", "before")),
+               (r"[底末](?:以前|之前|前)", "until"), (r"初?(?:以前|之前|前)", "before")),
         made=r"为|對|对|签署于|建于|成立于|生于",
     ),
     "ja": _Table(
@@ -351,6 +437,11 @@ def _single(question: str, table: _Table, date: _Span, today: datetime.date) -> 
         match = re.match(words, question[date.end :])
         if match:
             return _bounded(kind, date, date.start, date.end + match.end(), today)
+    if date.ranged:
+        for opening, _ in table.between:
+            start = _opening(question, opening.rstrip("|"), table, date.start)
+            if start is not None:
+                return _bounded("within", date, start, end, today)
     for kind in ("since", "after", "before", "until", "within"):
         start = _opening(question, getattr(table, kind), table, date.start)
         if start is None or (
@@ -360,6 +451,12 @@ def _single(question: str, table: _Table, date: _Span, today: datetime.date) -> 
         if kind == "within" and _is_made(question[:start], table):
             return None
         return _bounded(kind, date, start, end, today)
+    if re.match(_PART, question[date.start : date.end], re.I):
+        start = _opening(question, table.season, table, date.start)
+        if start is None and re.match("весной|летом|осенью", question[date.start :], re.I):
+            start = date.start
+        if start is not None and not _is_made(question[:start], table):
+            return _bounded("within", date, start, end, today)
     if date.since == date.until:
         start = _opening(question, _weekday(table.on), table, date.start)
         if start is not None and not _is_made(question[:start], table):
@@ -439,9 +536,9 @@ _RELATIVE: dict[str, tuple[tuple[str, _Ago], ...]] = {
         (r"vorgestern", ("day", 2)), (r"gestern", ("day", 1)),
         (r"(?:in\s+)?diese[r]?\s+woche", ("week", 0)), (r"(?:in\s+)?diese[nm]\s+monat", ("month", 0)),
         (r"(?:in\s+)?diese[sm]\s+jahr", ("year", 0)),
-        (r"(?:in\s+der\s+)?(?:letzte|vorige|vergangene)[n]?\s+woche", ("week", 1)), (r"(?:im\s+)?(?:letzten|vorigen|"
-            r"vergangenen)\s+monat", ("month", 1)),
-        (r"(?:im\s+)?(?:letzte[sn]|vorige[sn]|vergangene[sn])\s+jahr", ("year", 1)),
+        (r"(?:in\s+der\s+)?(?:letzte|vorige|vergangene)[nr]?\s+woche", ("week", 1)), (r"(?:im\s+)?(?:letzte|vorige|"
+            r"vergangene)[nm]\s+monat", ("month", 1)),
+        (r"(?:im\s+)?(?:letzte[snm]|vorige[snm]|vergangene[snm])\s+jahr", ("year", 1)),
         (r"(?:in\s+)?den\s+(?:letzten|vergangenen)\s+(?P<n>\w+)\s+(?P<unit>tagen|wochen|monaten|jahren)", ("span", 0)),
     ),
     "it": (
@@ -463,8 +560,9 @@ _RELATIVE: dict[str, tuple[tuple[str, _Ago], ...]] = {
     "ru": (
         (r"позавчера", ("day", 2)), (r"вчера", ("day", 1)),
         (r"на\s+этой\s+неделе", ("week", 0)), (r"в\s+этом\s+месяце", ("month", 0)), (r"в\s+этом\s+году", ("year", 0)),
-        (r"на\s+прошлой\s+неделе", ("week", 1)), (r"в\s+прошлом\s+месяце", ("month", 1)),
-        (r"в\s+прошлом\s+году", ("year", 1)),
+        (r"на\s+прошлой\s+неделе|(?<=\bс )прошлой\s+недели", ("week", 1)),
+        (r"в\s+прошлом\s+месяце|(?<=\bс )прошлого\s+месяца", ("month", 1)),
+        (r"в\s+прошлом\s+году|(?<=\bс )прошлого\s+года", ("year", 1)),
         (r"за\s+последни[ех]\s+(?P<n>\w+)\s+(?P<unit>дн(?:я|ей)|недел[иь]|месяц(?:а|ев)|год(?:а)|лет)", ("span", 0)),
     ),
     "zh": (
@@ -496,6 +594,7 @@ _COUNT = {
     word: value
     for value, words in enumerate(
         (
+            "one un une uno una um uma ein einem einer einen один одну одна 一 a an",
             "two deux dos zwei due dois duas два две 二 两", "three trois tres drei tre três три 三", "four quatre "
             "cuatro vier quattro quatro четыре 四",
             "five cinq cinco fünf cinque пять 五", "six seis sechs sei шесть 六", "seven sept siete sieben sette sete "
@@ -503,7 +602,7 @@ _COUNT = {
             "eight huit ocho acht otto oito восемь 八", "nine neuf nueve neun nove девять 九",
             "ten dix diez zehn dieci "
             "dez десять 十",
-        ), 2,
+        ), 1,
     )
     for word in words.split()
 }  # fmt: skip
@@ -515,8 +614,23 @@ _UNITS = {
 }
 
 
+# Two years ago: "n" of a unit back (patterns).
+_AGO = {
+    "fr": r"il\s+y\s+a\s+(?P<n>\w+)\s+(?P<unit>jours?|semaines?|mois|ans?|années?)",
+    "en": r"(?P<n>\w+)\s+(?P<unit>days?|weeks?|months?|years?)\s+ago",
+    "es": r"hace\s+(?P<n>\w+)\s+(?P<unit>días?|semanas?|mes(?:es)?|años?)",
+    "de": r"vor\s+(?P<n>\w+)\s+(?P<unit>tag(?:en?)?|wochen?|monat(?:en?)?|jahr(?:en?)?)",
+    "it": r"(?P<n>\w+)\s+(?P<unit>giorn[oi]|settiman[ae]|mes[ei]|ann[oi])\s+fa",
+    "pt": r"há\s+(?P<n>\w+)\s+(?P<unit>dias?|semanas?|mês|meses|anos?)(?:\s+atrás)?",
+    "ru": r"(?P<n>\w+)\s+(?P<unit>дн(?:я|ей)|день|недел[иьюя]|месяц(?:а|ев)?|год(?:а)?|лет)\s+(?:тому\s+)?назад",
+    "zh": r"(?P<n>(?<!\d)\d{1,2}|[一二两三四五六七八九十]+)(?:个|個)?(?P<unit>天|日|周|週|星期|月|年)(?:之|以)?前",
+    "ja": r"(?P<n>(?<!\d)\d{1,2}|[一二三四五六七八九十]+)(?:か|ヶ|カ|ケ)?(?P<unit>日|週間|月|年)前",
+    "ar": r"قبل\s+(?P<n>\d+|\w+)\s+(?P<unit>أيام|أسابيع|أشهر|شهرا|سنوات|سنة|أعوام)",
+}
+
+
 def _relative(question: str, language: str, today: datetime.date) -> _Span | None:
-    for words, (unit, ago) in _RELATIVE[language]:
+    for words, (unit, ago) in (*_RELATIVE[language], (_AGO[language], ("ago", 0))):
         edges = ("", "") if language in {"zh", "ja"} else (r"(?<![\w-])", r"(?!\w)")
         match = re.search(edges[0] + rf"(?:{words})" + edges[1], question, re.I)
         if match is None:
@@ -525,17 +639,32 @@ def _relative(question: str, language: str, today: datetime.date) -> _Span | Non
         if language in {"zh", "ja"} and re.match("的条约|的会议", question[match.end() :]):
             continue
         try:
-            if unit == "span":
+            if unit in {"span", "ago"}:
                 count = _count(match["n"])
                 name = (match.groupdict().get("unit") or match.groupdict().get("unit2") or "").casefold()
                 measure = next((key for key, pattern in _UNITS.items() if pattern.match(name)), None)
                 if count is None or measure is None:
                     continue
-                return _Span(start, match.end(), _back(today, measure, count), today)
-            return _Span(start, match.end(), *_unit(today, unit, ago))
+                if unit == "span":
+                    return _Span(start, match.end(), _back(today, measure, count), today)
+                unit, ago = measure, count
+            return _counted(question, _TABLES[language], _Span(start, match.end(), *_unit(today, unit, ago)), today)
         except (ValueError, OverflowError):
             continue
     return None
+
+
+def _counted(question: str, table: _Table, days: _Span, today: datetime.date) -> _Span | None:
+    """The days, or what follows or precedes them where a word beside them says so: since last year."""
+    for words, kind in table.tails:
+        match = re.match(words, question[days.end :])
+        if match:
+            return _bounded(kind, days, days.start, days.end + match.end(), today)
+    for kind in ("since", "after", "before", "until"):
+        start = _opening(question, getattr(table, kind), table, days.start)
+        if start is not None:
+            return _bounded(kind, days, start, days.end, today)
+    return days
 
 
 def _count(word: str) -> int | None:

@@ -37,6 +37,16 @@ fr|Quels articles de 2022 parlent du pont ?|2022-01-01|2022-12-31|articles de 20
 fr|Que devait-on faire avant 2030 ?|||
 fr|Qu'a dit Poutine en 2018 et en 2019 ?|2018-01-01|2018-12-31|en 2018
 fr|Où est le vélo ?|||
+fr|Que s'est-il passé du 3 au 15 mars 2022 ?|2022-03-03|2022-03-15|du 3 au 15 mars 2022
+fr|Que disait-on entre le 28 février et le 3 mars 2022 ?|2022-02-28|2022-03-03|entre le 28 février et le 3 mars 2022
+fr|Que s'est-il passé en mars et avril 2022 ?|2022-03-01|2022-04-30|en mars et avril 2022
+fr|Que s'est-il passé au premier trimestre 2024 ?|2024-01-01|2024-03-31|au premier trimestre 2024
+fr|Que s'est-il passé à l'été 2023 ?|2023-06-01|2023-08-31|à l'été 2023
+fr|Qu'a-t-on annoncé il y a deux ans ?|2024-01-01|2024-12-31|il y a deux ans
+fr|Que dit l'article du 9 septembre 2022 ?|2022-09-09|2022-09-09|l'article du 9 septembre 2022
+fr|Que s'est-il passé en 2019-2021 ?|2019-01-01|2021-12-31|en 2019-2021
+fr|Quel est le plan 2019-2021 pour le port ?|||
+fr|Qu'a-t-on construit dans les années 1990 ?|||
 en|What happened in September 2022?|2022-09-01|2022-09-30|in September 2022
 en|Who met before 2020?||2019-12-31|before 2020
 en|What did the 2010 treaty limit?|||
@@ -51,6 +61,47 @@ en|What was signed in 2010?|||
 en|What happened in 2000 words?|||
 en|What may happen in May?|||
 en|After 2018 and before 2021, who led?|2019-01-01|2020-12-31|After 2018 and before 2021
+en|What was said from January to March 2022?|2022-01-01|2022-03-31|from January to March 2022
+en|What was said between March 3 and March 15, 2022?|2022-03-03|2022-03-15|between March 3 and March 15, 2022
+en|What happened in the second half of 2022?|2022-07-01|2022-12-31|in the second half of 2022
+en|What happened in Q1 2024?|2024-01-01|2024-03-31|in Q1 2024
+en|What was announced two years ago?|2024-01-01|2024-12-31|two years ago
+en|What has changed since last year?|2025-01-01||since last year
+en|What was decided by the end of 2021?||2021-12-31|by the end of 2021
+en|What was said at the end of 2021?|2021-01-01|2021-12-31|at the end of 2021
+en|Who won the 2018-2019 season?|||
+es|¿Qué pasó del 3 al 15 de marzo de 2022?|2022-03-03|2022-03-15|del 3 al 15 de marzo de 2022
+es|¿Qué pasó hace dos años?|2024-01-01|2024-12-31|hace dos años
+es|¿Qué pasó en el primer trimestre de 2024?|2024-01-01|2024-03-31|en el primer trimestre de 2024
+de|Was geschah vom 3. bis 15. März 2022?|2022-03-03|2022-03-15|vom 3. bis 15. März 2022
+de|Was geschah im ersten Quartal 2024?|2024-01-01|2024-03-31|im ersten Quartal 2024
+de|Was geschah vor zwei Jahren?|2024-01-01|2024-12-31|vor zwei Jahren
+de|Was hat sich seit letztem Jahr geändert?|2025-01-01||seit letztem Jahr
+it|Cosa è successo dal 3 al 15 marzo 2022?|2022-03-03|2022-03-15|dal 3 al 15 marzo 2022
+it|Cosa è successo da febbraio 2024?|2024-02-01||da febbraio 2024
+it|Cosa è successo due anni fa?|2024-01-01|2024-12-31|due anni fa
+it|Cosa è successo nell'estate 2023?|2023-06-01|2023-08-31|nell'estate 2023
+pt|O que aconteceu entre 3 e 15 de março de 2022?|2022-03-03|2022-03-15|entre 3 e 15 de março de 2022
+pt|O que aconteceu há dois anos?|2024-01-01|2024-12-31|há dois anos
+pt|O que mudou desde o ano passado?|2025-01-01||desde o ano passado
+ru|Что было с 3 по 15 марта 2022 года?|2022-03-03|2022-03-15|с 3 по 15 марта 2022 года
+ru|Что было в первом квартале 2024 года?|2024-01-01|2024-03-31|в первом квартале 2024 года
+ru|Что было летом 2023 года?|2023-06-01|2023-08-31|летом 2023 года
+ru|Что было два года назад?|2024-01-01|2024-12-31|два года назад
+ru|Что изменилось с прошлого года?|2025-01-01||с прошлого года
+ru|Что построили в 1990-х годах?|||
+zh|2022年3月至5月发生了什么？|2022-03-01|2022-05-31|2022年3月至5月
+zh|2024年第一季度发生了什么？|2024-01-01|2024-03-31|2024年第一季度
+zh|2023年夏天发生了什么？|2023-06-01|2023-08-31|2023年夏天
+zh|两年前发生了什么？|2024-01-01|2024-12-31|两年前
+zh|2021年底之前决定了什么？||2021-12-31|2021年底之前
+zh|1990年代建了什么？|||
+zh|2018年世界杯谁赢了？|||
+ja|2年前に何がありましたか？|2024-01-01|2024-12-31|2年前
+ja|2023年夏に何がありましたか？|2023-06-01|2023-08-31|2023年夏に
+ja|1990年代に何が建てられましたか？|||
+ar|ماذا حدث في الربع الأول من 2024؟|2024-01-01|2024-03-31|في الربع الأول من 2024
+ar|ماذا حدث في صيف 2023؟|2023-06-01|2023-08-31|في صيف 2023
 es|¿Qué pasó en septiembre de 2022?|2022-09-01|2022-09-30|en septiembre de 2022
 es|¿Qué dice el tratado de 2010?|||
 es|¿Qué ocurrió el año pasado?|2025-01-01|2025-12-31|el año pasado
