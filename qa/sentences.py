@@ -15,15 +15,18 @@ _ABBREVIATIONS = frozenset(
     " mr mrs ms gen sen rep gov lt capt rev hon jr sr inc ltd corp co vs feb apr jun jul aug sep dec"
     " sra srta ud uds ee uu ene abr ago dic"
     " hr fr bzw nr str mio mrd jan febr okt dez"
-    " гг им ул р руб млн млрд тыс стр см".split()
+    " гг им ул р руб млн млрд тыс стр см डॉ श्री प्रो रु".split()
 )
-_LAST_WORD = re.compile(r"(\w+)\.\W*$")
+_LAST_WORD = re.compile(r"([\w\u0900-\u0963]+)\.\W*$")  # Devanagari's vowel signs are part of its words
+# Where a full stop makes a number an ordinal: «im 19. Jahrhundert», «19. yüzyılda».
+_ORDINAL_STOP = frozenset("de da nb nn no fi is et lv cs sk sl hr sr bs hu pl tr lb".split())
+_QUOTED_ON = re.compile("と(?!ころ)|って|など|の|を|が")  # how a Japanese sentence goes on after what it quotes
 _INITIAL = re.compile(r"(?:^|[\s(«“\"'’.-])\w\.\W*$")
 _OPENING = "«“„‹「『（(["
 _CLOSING = "»”›」』）)]\"'’"
 
 
-def _joined(before: str, after: str) -> bool:
+def _joined(before: str, after: str, language: str) -> bool:
     """True where the cut between two neighbouring pieces is not an end of sentence."""
     last, first = before.rstrip(), after.lstrip()
     if not last or not first:
@@ -35,6 +38,8 @@ def _joined(before: str, after: str) -> bool:
     if first[0] in _CLOSING and first[0] not in "\"'":
         return True
     if last[-1] in _OPENING:
+        return True
+    if language == "ja" and last[-1] in "」』" and _QUOTED_ON.match(first):
         return True
     if last.endswith("."):
         if first[0].islower():
@@ -48,7 +53,8 @@ def _joined(before: str, after: str) -> bool:
         if word and word.group(1).isdigit() and first[0].isdigit():
             return True  # 3. 5, 24. 2. 2018
         if last[-2:-1].isdigit() and len(word.group(1) if word else "") <= 2 and first[0].isalpha():
-            # German ordinals: «am 24. Oktober»
+            if language in _ORDINAL_STOP:
+                return True
             return bool(re.match(r"(?i)(?:jan|feb|mär|apr|mai|jun|jul|aug|sep|okt|nov|dez)", first))
     return False
 
@@ -75,7 +81,7 @@ def spans(text: str, language: str = "en") -> list[tuple[int, int]]:
     """
     merged: list[str] = []
     for piece in _pieces(text, language):
-        if merged and _joined(merged[-1], piece):
+        if merged and _joined(merged[-1], piece, language):
             merged[-1] += piece
         else:
             merged.append(piece)
