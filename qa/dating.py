@@ -45,6 +45,9 @@ ABSORBED = 1_200  # the same when the file format gives a date already
 MOST = 2_000  # lines with a date that are judged; a page with more is a listing, and judging each takes a millisecond
 
 
+# Signs without a shape, among them those that turn the direction of writing and stand between the parts of a date.
+_UNSEEN = dict.fromkeys((0x061C, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A)), " ")
+
 # From lines to sections.
 
 
@@ -81,7 +84,7 @@ def sections(
     text above it too. `today` (for tests) is the day after which nothing can have been published.
     """
     today = today or datetime.date.today()
-    lines, datelines = _datelines(text, language, today)
+    lines, datelines = _datelines(text.translate(_UNSEEN), language, today)
     if metadata is not None:
         metadata = _placed(metadata, text)
     starts = _starts(lines, datelines, text, metadata)
@@ -298,6 +301,8 @@ def _signs_off(best: _Dateline, group: list[_Dateline], lines: list[_Line], last
     """Whether a dateline with no text below it closes the text: a signature, not a link to another article."""
     if not last or best.barred:
         return False
+    if best.date.count("-") == 1 and best.rank < SIGNED and not all(line.blank for line in lines[best.line + 1 :]):
+        return False  # the head of a calendar or a list, and no signature
     if best.above == 0:
         return True
     if best.rank >= LABELLED:

@@ -135,6 +135,9 @@ def test_no_date_is_invented(outcomes: dict[str, Counter[str]], half: str) -> No
         ("it", "24 febbraio 2018 di Gino Trevi", "2018-02-24"),
         ("it", f"(ANSA) - BELLUNO, 24 FEB 2018 - {OTHER}", "2018-02-24"),
         ("de", "Sa., 24. Februar 2018", "2018-02-24"),
+        ("nl", "zaterdag 24 februari 2018", "2018-02-24"),
+        ("pl", "sobota, 24 lutego 2018", "2018-02-24"),
+        ("ar", "\u200f24\u200f فبراير\u200f 2018", "2018-02-24"),
         ("en", "Sent: Saturday, February 24, 2018 8:15 AM", "2018-02-24"),
     ],
 )
@@ -203,6 +206,12 @@ def test_links_to_other_articles_and_comments_date_nothing() -> None:
 def test_a_chronology_dates_nothing() -> None:
     """Bare dates that go forward are headings: a page cannot tell of days after its publication."""
     assert _only(f"A history of the ferry\n\n3 June 1954\n{PROSE}\n\n9 July 1971\n{OTHER}") is None
+
+
+def test_a_calendar_below_the_text_dates_nothing() -> None:
+    """A month that signs a text is its last line."""
+    assert _only(f"Ferry cancelled\n\n{PROSE}\n\nMay 2021\nM T W T F S S\n1 2 3 4 5 6 7") is None
+    assert _only(f"Ferry cancelled\n\n{PROSE}\n\nMay 2021\n") == "2021-05"
 
 
 def test_publication_comes_before_revision() -> None:
