@@ -158,7 +158,7 @@ def _ask(given: argparse.Namespace) -> int:
     if given.json:
         _print_json(answer.to_dict())
     else:
-        _print_answer(answer)
+        _print_answer(answer, [f"--{name}" for name in ("since", "until", "file") if vars(given)[name] is not None])
     _warn(answer.warning)
     return DONE if answer.answered else NO_ANSWER
 
@@ -254,11 +254,13 @@ def _print_json(fields: dict[str, Any]) -> None:
     print(json.dumps(fields, ensure_ascii=False, indent=1))
 
 
-def _print_answer(answer: Answer) -> None:
+def _print_answer(answer: Answer, narrowed: Sequence[str]) -> None:
+    """`narrowed`: the options that leave passages out."""
     bold, dim, mark, plain = (_BOLD, _DIM, _MARK, _PLAIN) if _coloured() else ("", "", "", "")
     left, right = (mark, plain) if mark else ("»", "«")
     if not answer.answered:
-        print(f"{bold}No answer in these articles.{plain}" + (" The nearest passages:" if answer.hits else ""))
+        print(f"{bold}No answer in these articles.{plain}" + (" The nearest passages:" if answer.hits else
+              f" No passage meets {' and '.join(narrowed)}." if narrowed else ""))
     if over := answer.passed_over:
         options = [f"--{name} {day}" for name, day in (("since", over.since), ("until", over.until)) if day]
         print(f"The question names a period ({_printable(over.phrase)!r}: {_period(over.since, over.until)}), but"

@@ -167,6 +167,14 @@ def test_ask_tells_the_period_it_read_from_the_question(run: Here, question: str
     assert out.endswith("Everything: --since 0001 --until 9999\n")
 
 
+def test_ask_says_when_no_passage_meets_the_conditions(run: Here) -> None:
+    """Rather than that the articles do not answer, when a pattern matches no file or no date lies within."""
+    code, out, _ = run("ask", "Kenya", "--file", "*.pdf", "--since", "2019")
+    assert (code, out) == (1, "No answer in these articles. No passage meets --since and --file.\n")
+    code, out, _ = run("ask", "Kenya", "--until", "1990")
+    assert out.startswith("No answer in these articles. No passage meets --until.\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
