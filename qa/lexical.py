@@ -17,10 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa.cuts import Sentences
+from qa.names import names
 from qa.words import BEGINNINGS, terms
 
 K1, B = 1.2, 0.75       # anything from 0.6 to 1.5, and from 0.6 to 0.9, is as good: bench/lexical.md
 TERMS_A_QUESTION = 128  # the rarest are kept: a pasted article is a slow question and no better one
+# Chosen on half of the Chinese development questions; half or twice as much changes little: bench/README.md
+NAME = 3.0        # times its rarity counts a beginning of a name that is certain, in place of all its signs
+_LIKELIEST = 3    # beginnings of each length that a name may have
+_ANOTHER = 0.05   # how likely a name begins otherwise than any word of the texts
 
 _WORTH_STOPPING = 20_000  # entries of lists yet to be read: fewer are read faster than the best so far are found
 _A_LOOKUP = 16  # entries of a list that are read while one text is looked up in it
@@ -87,7 +92,7 @@ class Asked:
 
     words: tuple[str, ...]
     terms: tuple[str, ...]
-    rarity: tuple[float, ...]
+    rarity: tuple[float, ...]   # of each, times its share
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,7 @@ class Weighing:
     """What the terms of a question weigh in one word index, the rarest first."""
 
     numbers: tuple[int, ...]    # of those terms that some text of the index holds
-    rarity: tuple[float, ...]   # of each
+    rarity: tuple[float, ...]   # of each, times its share
     average: float | None       # length of all texts that count; None: the stored weights hold as they are
 
 
@@ -104,10 +109,47 @@ def asked_for(words: tuple[str, ...], frequencies: Callable[[Sequence[str]], dic
     each term, without those that none holds."""
     every = list(dict.fromkeys(chain.from_iterable(map(terms, words))))
     found = frequencies(every)
+    spelled, shares = _spelled(words, found, frequencies)
+    every.extend(term for term in spelled if term not in found)
+    found = spelled | found
     known = sorted((found[term], place) for place, term in enumerate(every) if term in found)
     kept = [*known, *((0, place) for place, term in enumerate(every) if term not in found)][:TERMS_A_QUESTION]
     return Asked(words, tuple(every[place] for _, place in kept), tuple(
-        float(log_rarity(count, frequency)) for frequency, _ in kept))
+        float(log_rarity(count, frequency)) * shares.get(every[place], 1.0) for frequency, place in kept))
+
+
+def _spelled(words: Sequence[str], found: dict[str, int], frequencies: Callable[[Sequence[str]], dict[str, int]]
+             ) -> tuple[dict[str, int], dict[str, float]]:
+    """What names of the question may begin with in Latin letters (see qa/names.py) and some text holds, with how many
+    do; and by how much the terms of the question count for more or less than their rarity. `found`: the question's own
+    terms, which are not looked for again.
+
+    Of the beginnings that texts hold the likeliest count, by how likely they are among these: with the letters of a
+    name that none of the texts holds, another word may begin. What is found so stands for the signs of the name, which
+    stand nowhere.
+    """
+    spelled: dict[str, int] = {}
+    shares: dict[str, float] = {}
+    for name in names(words):
+        signs = [word for word in words if word in name.words]
+        if all(word in found for word in signs):
+            continue  # the articles write it so
+        wanted = [term for term in name.beginnings if term not in found]
+        known = frequencies(wanted)
+        best = 0.0
+        for size in BEGINNINGS:
+            likely = sorted(((name.beginnings[term], term) for term in wanted
+                             if term in known and len(term) == size + 1), reverse=True)[:_LIKELIEST]
+            others = sum(probability for probability, _ in likely) + _ANOTHER
+            for probability, term in likely:
+                share = name.sure * probability / others
+                spelled[term] = known[term]
+                shares[term] = max(shares.get(term, 0.0), NAME * share)
+                best = max(best, share)
+        for term in signs:
+            if term not in found:
+                shares[term] = min(shares.get(term, 1.0), 1 - best)
+    return spelled, shares
 
 
 class Questions:
@@ -353,9 +395,10 @@ class Lexical:
     def _weights_of(self, weighing: Weighing, place: int, own: Any, held: NDArray[np.int32]) -> Scores:
         """What a term gives these texts that hold it; `own` is where their weights stand."""
         weights: Scores = self._weights[own]
-        if weighing.average is None:
-            return weights
         before = float(log_rarity(self.count, self.frequency(weighing.numbers[place])))
+        if weighing.average is None:
+            share = weighing.rarity[place] / before
+            return weights if share == 1.0 else weights * np.float32(share)
         return reweighed(weights, self.lengths[held], (before, self._average), (weighing.rarity[place],
                                                                                  weighing.average))
 

@@ -140,7 +140,7 @@ def test_everything_is_read_back_as_from_files(make: Made, more: Path, place_nam
     ours, theirs = here.cuts.of(rows), files.cuts.of(rows)
     for name in ("bounds", "counts", "titles", "totals", "lengths", "tokens", "firsts"):
         np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
-    words = ["canal", "sand", "кофе", "咖啡", "zebra"]
+    words = ["canal", "sand", "кофе", "咖啡", "zebra", "肯尼", "尼亚"]  # the last two spell Kenya
     assert here.lexical.rarity(words) == pytest.approx(files.lexical.rarity(words))
     np.testing.assert_allclose(here.lexical.scores(words, rows), files.lexical.scores(words, rows), atol=1e-5)
     for one, other in zip(here.cuts.of(rows).words(), files.cuts.of(rows).words(), strict=True):

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from qa.cuts import Sentences
-from qa.lexical import Lexical
+from qa.lexical import NAME, Lexical
+from qa.names import Name
 from qa.weighing import build
 from qa.words import terms, token_spans, tokens
 
@@ -245,6 +246,43 @@ def test_a_rarer_word_weighs_more() -> None:
     with indexed("aa", "bb aa bb", "cc cc") as index:
         assert index.rarity(["aa", "zz", "aa"]) == pytest.approx({"aa": log(1.6), "zz": log(8)}, rel=1e-6)
         assert index.rarity([]) == {}
+
+
+def test_a_name_in_another_script_finds_its_passage() -> None:
+    """What a Chinese question asks about by a name is found where the name stands in Latin letters, by the search as
+    by the scores, and only where it may be."""
+    texts = ("Olive groves surround the port.", "Strasbourg has a cathedral of pink sandstone.", "The river freezes.")
+    with indexed(*texts) as index:
+        asked = tokens("斯特拉斯堡的大教堂")
+        rows, scores = index.search(asked, 3)
+        assert rows.tolist() == [1]
+        assert_array_equal(index.scores(asked, np.arange(3)), [0, scores[0], 0])
+        assert rows.tolist() == index.search(asked, 3, np.array([1, 2]))[0].tolist()
+        assert index.search(asked, 3, np.array([0, 2]))[0].tolist() == []
+
+
+def test_a_beginning_counts_by_how_likely_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """N = 3. Of what the name may begin with, `bedf*` and `beta*` stand in one text each, at 0.3 and 0.1; with 0.05 for
+    any other name these are two thirds and two ninths, times 0.5 for a name at all, times what a name counts. What is
+    found is taken from the name's signs, which stand nowhere; the other sign counts as ever."""
+    likely = {"bedf*": 0.3, "beta*": 0.1, "bede*": 0.6}
+    monkeypatch.setattr("qa.lexical.names", lambda words: [Name(frozenset({"贝", "德", "贝德"}), 0.5, likely)])
+    with indexed("Bedford", "betamax betamax", "canal") as index:
+        rarity = index.rarity(tokens("贝德在"))
+        once, never = log(1 + 2.5 / 1.5), log(1 + 3.5 / 0.5)
+        assert rarity == pytest.approx({
+            "bedf*": NAME / 3 * once, "beta*": NAME / 9 * once, "贝": 2 / 3 * never, "贝德": 2 / 3 * never,
+            "德": 2 / 3 * never, "德在": never, "在": never})
+        held = index.scores(["贝", "贝德", "德"], np.arange(3))
+        alone = index.scores(["bedf*", "beta*"], np.arange(3))  # by themselves, with their whole rarity
+        np.testing.assert_allclose(held, alone * [NAME / 3, NAME / 9, 1], rtol=1e-5)
+
+
+def test_a_name_that_stands_as_it_is_written_is_not_heard() -> None:
+    """Where the texts hold the name in its own script, nothing in Latin letters is taken for it."""
+    with indexed("斯特拉斯堡有大教堂", "Strasbourg has a cathedral") as index:
+        assert index.search(tokens("斯特拉斯堡"), 2)[0].tolist() == [0]
+        assert not any(term.endswith("*") for term in index.rarity(tokens("斯特拉斯堡")))
 
 
 @pytest.mark.parametrize("passages", [(), ("",), ("", "...", "\u0301\n")])

@@ -34,7 +34,8 @@ pytestmark = pytest.mark.usefixtures("brief_background", "settled")
 WORDS = ("Kenya ferry harbour dawn coffee Egypt bridge canal tram Japan harvest basket farmer France lantern quay"
          " Brazil museum mill Sunday café Łódź 中国 港 Египет мост 12 3.5").split()
 NAMES = [f"{folder}{name}.txt" for folder in ("", "2019/", "zoo/") for name in ("ant", "bee", "cat", "dog", "eel")]
-QUESTIONS = ("ferry harbour Kenya", "Египет мост", "港 中国", "When is the harvest in Japan?", "tram 12 café", "mill")
+QUESTIONS = ("ferry harbour Kenya", "Египет мост", "港 中国", "When is the harvest in Japan?", "tram 12 café", "mill",
+             "肯尼 尼亚")  # which spell Kenya
 
 
 @pytest.fixture

@@ -52,8 +52,8 @@ def test_the_wheel_holds_the_model_and_the_page_and_nothing_else_of_the_reposito
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     for wanted in ("qa/model/model.safetensors", "qa/model/tokenizer.json", "qa/model/modules.json",
-                   "qa/unrelated.json", "qa/spoken.tsv", "qa/ranker.safetensors", "qa/page/page.css", "qa/page/page.js",
-                   "qa/py.typed"):
+                   "qa/unrelated.json", "qa/names.tsv", "qa/spoken.tsv", "qa/ranker.safetensors", "qa/page/page.css",
+                   "qa/page/page.js", "qa/py.typed"):
         assert wanted in names
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"qa"}
     assert wheel.stat().st_size <= LARGEST
