@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from itertools import chain
@@ -192,37 +192,49 @@ def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until
 
 def _timed(index: Index, text: str, understood: Understood, file: str | None, k: int
            ) -> tuple[Asked, Ranking, float, bool]:
-    """A question that names a period, without its words of time; the ranking within that period and among undated
-    passages; its confidence; and True. Where that would hide an answer the whole question, the ranking of passages of
-    any date, and False.
+    """A question that names a period, its ranking, its confidence, and whether the ranking keeps to that period and to
+    undated passages: where one from the period leads, and no other is much closer.
 
     «En février 2022» may say when an article appeared or when something happened that a later or an undated article
-    tells of: a filter nobody set must not hide the answer. It does not where the best passage of all lies within, nor
-    where what is there answers, or answers no worse than what is outside.
+    tells of: a filter nobody set must not hide the answer. Passages of the period are compared without the words of
+    time, which their own texts need not repeat; others with them, since they must tell of that time. But a passage of
+    the period that leads by these words alone is not what was asked for.
     """
     language = understood.language
+    period, any_date = Within(understood.since, understood.until, file, undated=True), Within(file=file)
     rest = f"{text[: understood.start]} {text[understood.end :]}"
     question = asked(rest if len(tokens(rest)) > 1 else text, index.encoder, language)
-    period, any_date = Within(understood.since, understood.until, file, undated=True), Within(file=file)
-    found = inside = rank(index, question, language, period, k)
-    if len(found.rows):
-        confidence = _confidence(index, language, found)
-        lacking = _UNDATED * index.store.undated_of(found.rows)
-        best = float((found.sums - lacking).max())
-        order = np.lexsort((found.rows, -(found.scores - lacking)))
-        inside = found.reordered(order, (found.scores - lacking)[order])
-        everywhere = found if index.store.alike(period, any_date) else rank(index, question, language, any_date, k)
-        beyond = _confidence(index, language, everywhere)
-        if found.rows[0] == everywhere.rows[0]:  # among fewer passages the same one may look less sure
+    apart = not index.store.alike(period, any_date)
+    inside = _dated_first(index, rank(index, question, language, period, k)) if apart else None
+    if inside is not None and _leads(index, inside):
+        everywhere = rank(index, question, language, any_date, k)
+        confidence, beyond = (_confidence(index, language, one) for one in (inside, everywhere))
+        if inside.rows[0] == everywhere.rows[0]:  # among fewer passages the same one may look less sure
             return question, inside, max(confidence, beyond), True
-        if float(everywhere.sums.max()) - best <= _MUCH_BETTER and confidence >= min(_ANSWERED, beyond - _NO_WORSE):
+        if confidence >= min(_ANSWERED, beyond - _NO_WORSE) and (
+                float(everywhere.sums.max() - inside.sums.max()) <= _MUCH_BETTER):
             return question, inside, confidence, True
-    question = asked(text, index.encoder, language)
-    everywhere = rank(index, question, language, any_date, k)
-    confidence = _confidence(index, language, everywhere)
-    if len(inside.rows) and everywhere.rows[0] in inside.rows:
-        return question, rank(index, question, language, period, k), confidence, True
-    return question, everywhere, confidence, False
+    whole = asked(text, index.encoder, language)
+    everywhere = rank(index, whole, language, any_date, k)
+    within = _dated_first(index, rank(index, whole, language, period, k))
+    applies = _leads(index, within) and bool(within.rows[0] == everywhere.rows[0])
+    if applies and inside is not None and len(inside.rows) and not _leads(index, inside):
+        everywhere = rank(index, question, language, any_date, k)
+        return question, everywhere, _confidence(index, language, everywhere), False
+    return whole, within if applies else everywhere, _confidence(index, language, everywhere), applies
+
+
+def _dated_first(index: Index, ranking: Ranking) -> Ranking:
+    """The ranking with passages without a date put a little back."""
+    lacking = _UNDATED * index.store.undated_of(ranking.rows)
+    scores = ranking.scores - lacking
+    order = np.lexsort((ranking.rows, -scores))
+    return replace(ranking.reordered(order, scores[order]), sums=(ranking.sums - lacking)[order])
+
+
+def _leads(index: Index, ranking: Ranking) -> bool:
+    """Whether the best passage has a date."""
+    return len(ranking.rows) > 0 and not index.store.undated_of(ranking.rows[:1])[0]
 
 
 def _reranked(index: Index, question: str, ranking: Ranking, k: int, reranker: str | Reranker) -> Ranking:

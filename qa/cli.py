@@ -264,7 +264,7 @@ def _print_answer(answer: Answer, narrowed: Sequence[str]) -> None:
     if over := answer.passed_over:
         options = [f"--{name} {day}" for name, day in (("since", over.since), ("until", over.until)) if day]
         print(f"The question names a period ({_printable(over.phrase)!r}: {_period(over.since, over.until)}), but"
-              f" nothing from then answers it well enough: what follows is from any date. Only that period:"
+              f" nothing from then answers it well enough: what follows is from any date or none. Only that period:"
               f" {' '.join(options)}")
     for number, hit in enumerate(answer.hits, start=1):
         print(f"\n{bold}{number}. {_printable(hit.title or hit.file)}{plain}")
@@ -275,9 +275,7 @@ def _print_answer(answer: Answer, narrowed: Sequence[str]) -> None:
         print(f"{_printable(hit.text[:start])}{left}{_printable(hit.text[start:end])}{right}"
               f"{_printable(hit.text[end:])}")
     if answer.phrase:
-        dated = [hit.date for hit in answer.hits if hit.date]
-        what = "Published" if len(dated) == len(answer.hits) else "Undated, or published" if dated else (
-            "Undated all; none published")
+        what = "Published" if all(hit.date for hit in answer.hits) else "Undated, or published"
         print(f"\n{dim}{what} {_period(answer.since, answer.until)}, as the question says"
               f" ({_printable(answer.phrase)!r}). Everything: --since 0001 --until 9999{plain}")
     if answer.undated:

@@ -364,6 +364,27 @@ def test_a_period_in_the_question_from_which_nothing_answers_is_said_to_be_passe
     assert len(answer.hits) == 5
 
 
+def test_without_dates_the_words_of_time_are_words_of_the_question(tmp_path: Path) -> None:
+    """Where no passage has a date the year must stand in the text; an undated passage is not taken for the period's."""
+    texts = {f"{name}.txt": f"Kenya built a harbour of stone in {year}, said the elders."
+             for name, year in (("a", "its youth"), ("b", "1995"))}
+    qa.rebuild(write(tmp_path / "a", texts), index=tmp_path / "index", encoder=CountryEncoder())
+    answer = ask(tmp_path / "index", "Which harbour did Kenya see in 1995?")
+    assert answer.hits[0].file == "b.txt"
+    assert (answer.since, answer.until) == (None, None)
+    assert answer.passed_over == qa.Period("in 1995", "1995-01-01", "1995-12-31")
+
+
+def test_a_dateline_of_the_period_alone_is_no_answer(tmp_path: Path) -> None:
+    """An undated passage that answers leads before one of the period that shares nothing but its month."""
+    texts = {"undated.txt": "Kenya opens a harbour for blue ferries.",
+             "fair.txt": "A fair\n3 June 2021\n\nThe fair of June 2021 opened late. In June 2021 nobody came to it."}
+    qa.rebuild(write(tmp_path / "a", texts), index=tmp_path / "index", encoder=CountryEncoder())
+    answer = ask(tmp_path / "index", "Blue ferries of Kenya in June 2021?")
+    assert [hit.file for hit in answer.hits] == ["undated.txt", "fair.txt"]
+    assert answer.passed_over == qa.Period("in June 2021", "2021-06-01", "2021-06-30")
+
+
 def test_a_period_that_is_given_stands_before_the_one_in_the_question(shelf: Path) -> None:
     """A filter set by the reader is obeyed, and the words of the question are no filter then."""
     answer = ask(shelf, "What did Kenya open in March 2019?", since="2021-09")

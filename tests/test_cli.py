@@ -147,7 +147,7 @@ def test_ask_tells_a_period_that_was_understood_and_passed_over(run: Here) -> No
     said, _, passages = out.partition("\n\n")
     assert said == (
         "The question names a period ('before 1990': from the beginning to 1989-12-31), but nothing from then answers"
-        " it well enough: what follows is from any date. Only that period: --until 1989-12-31"
+        " it well enough: what follows is from any date or none. Only that period: --until 1989-12-31"
     )
     assert passages.startswith("1. A harbour for the blue ferries")
 
@@ -157,7 +157,6 @@ def test_ask_tells_a_period_that_was_understood_and_passed_over(run: Here) -> No
     [
         ("What harbour did Kenya open in 2021?", "1", "\nPublished from 2021-01-01 to 2021-12-31, as the question"),
         ("What harbour did Kenya open in 2021?", "5", "\nUndated, or published from 2021-01-01 to 2021-12-31, as the "),
-        ("Какой мост строит Египет в 2021 году?", "1", "\nUndated all; none published from 2021-01-01 to 2021-12-31, "),
     ],
 )
 def test_ask_tells_the_period_it_read_from_the_question(run: Here, question: str, limit: str, said: str) -> None:

@@ -60,7 +60,7 @@ WORDS: dict[str, dict[str, str]] = {
         "when": "Quand",
         "understood": "Compris dans la question",
         "passed_over": "La question nomme une période ({period}), mais rien de ce qui en date n’y "
-        "répond assez bien : ces passages sont de toutes dates.",
+        "répond assez bien : ces passages sont de toutes dates ou sans date.",
         "only_period": "Seulement cette période",
         "remove": "Retirer",
         "all_dates": "toutes les dates",
@@ -188,7 +188,7 @@ WORDS: dict[str, dict[str, str]] = {
         "when": "When",
         "understood": "Understood from the question",
         "passed_over": "The question names a period ({period}), but nothing from then answers it well "
-        "enough: these passages are from any date.",
+        "enough: these passages are from any date or none.",
         "only_period": "Only this period",
         "remove": "Remove",
         "all_dates": "all dates",
@@ -316,7 +316,7 @@ WORDS: dict[str, dict[str, str]] = {
         "when": "Cuándo",
         "understood": "Entendido en la pregunta",
         "passed_over": "La pregunta nombra un periodo ({period}), pero nada de entonces responde lo "
-        "bastante bien: estos pasajes son de cualquier fecha.",
+        "bastante bien: estos pasajes son de cualquier fecha o sin fecha.",
         "only_period": "Solo este periodo",
         "remove": "Quitar",
         "all_dates": "todas las fechas",
@@ -444,7 +444,7 @@ WORDS: dict[str, dict[str, str]] = {
         "when": "Wann",
         "understood": "Aus der Frage verstanden",
         "passed_over": "Die Frage nennt einen Zeitraum ({period}), aber nichts daraus antwortet gut "
-        "genug: Diese Passagen sind aus beliebiger Zeit.",
+        "genug: Diese Passagen sind aus beliebiger Zeit oder ohne Datum.",
         "only_period": "Nur dieser Zeitraum",
         "remove": "Entfernen",
         "all_dates": "alle Daten",
@@ -574,7 +574,7 @@ WORDS: dict[str, dict[str, str]] = {
         "when": "Quando",
         "understood": "Entendido na pergunta",
         "passed_over": "A pergunta nomeia um período ({period}), mas nada dessa época responde "
-        "suficientemente bem: estas passagens são de qualquer data.",
+        "suficientemente bem: estas passagens são de qualquer data ou sem data.",
         "only_period": "Só este período",
         "remove": "Retirar",
         "all_dates": "todas as datas",
@@ -703,7 +703,7 @@ WORDS: dict[str, dict[str, str]] = {
         "when": "Когда",
         "understood": "Понято из вопроса",
         "passed_over": "В вопросе назван период ({period}), но ничто из него не отвечает достаточно "
-        "хорошо: показаны отрывки за любое время.",
+        "хорошо: показаны отрывки за любое время или без даты.",
         "only_period": "Только этот период",
         "remove": "Убрать",
         "all_dates": "все даты",
@@ -828,7 +828,7 @@ WORDS: dict[str, dict[str, str]] = {
         "changed_file": "此文件在读取之后已更改或删除。",
         "when": "时间",
         "understood": "从问题中理解",
-        "passed_over": "问题提到了一个时间范围（{period}），但其中没有足够好的答案：以下段落不限日期。",
+        "passed_over": "问题提到了一个时间范围（{period}），但其中没有足够好的答案：以下段落不限日期，也可能没有日期。",
         "only_period": "只看这个时间范围",
         "remove": "移除",
         "all_dates": "所有日期",
@@ -954,7 +954,8 @@ WORDS: dict[str, dict[str, str]] = {
         "changed_file": "تغيّر هذا الملف أو حُذف منذ قراءته.",
         "when": "متى",
         "understood": "مفهوم من السؤال",
-        "passed_over": "يذكر السؤال فترة ({period})، لكن لا شيء منها يجيب بما يكفي: هذه المقاطع من أي تاريخ كان.",
+        "passed_over": "يذكر السؤال فترة ({period})، لكن لا شيء منها يجيب بما يكفي: "
+        "هذه المقاطع من أي تاريخ كان أو بلا تاريخ.",
         "only_period": "هذه الفترة فقط",
         "remove": "إزالة",
         "all_dates": "كل التواريخ",
