@@ -19,7 +19,7 @@ from qa import articles, encoder
 from qa.articles import Found
 from qa.background import background
 from qa.embedding import Ready, embedded
-from qa.encoder import Encoder, LightEncoder
+from qa.encoder import Encoder, LightEncoder, Vectors
 from qa.engine import Engine, Known, Place, Shared, Unchanged
 from qa.errors import Unreadable
 from qa.generations import Manifest, Whole
@@ -27,6 +27,7 @@ from qa.parts import Parts
 from qa.places import place
 from qa.reading import Job, Reader
 from qa.recipe import PASSAGE_SIZE, Recipe
+from qa.store import document
 
 SHARDS = "shards"  # a folder among what an unfinished build had embedded, see qa/archive.py
 
@@ -81,7 +82,8 @@ def rebuild(folder: str | os.PathLike[str] = "seeds", *, index: str | os.PathLik
     """Reads every article below `folder` and makes it the next generation of the index.
 
     Passages of unchanged files are taken over from the generation before, unless `full`, or the model or the
-    reading rules have changed. When nothing has changed at all, the generation stays. `model` names any
+    reading rules have changed; where only these rules have, every file is read again, and passages whose text stays
+    keep their vectors. When nothing has changed at all, the generation stays. `model` names any
     sentence-transformers model (None: the shipped one); `encoder` gives one already loaded instead. `passage_size`
     is in characters. The old generation answers until the new one is complete; an exception raised by `progress`
     cancels. What a build that was cancelled or killed has embedded, the next one does not embed again. `on` lets Ray
@@ -112,6 +114,8 @@ def _rebuild(folder: Path, where: Place, model: str | None, full: bool, progress
         opened = making.last()
         last = _Before(opened[0], closing.enter_context(opened[1])) if opened else None
         before = last if last and last.whole.manifest.recipe == recipe and not full else None
+        reread = last if last and not before and not full and (
+            replace(last.whole.manifest.recipe, reading=recipe.reading) == recipe) else None
         known, unchanged, removed = _compared(found, last, takes_over=before is not None)
         shared = making.share(unchanged, sum(one.size for one in found)) if unchanged.files else Shared()
         left_out = set(shared.files)
@@ -124,7 +128,7 @@ def _rebuild(folder: Path, where: Place, model: str | None, full: bool, progress
         tokens = chosen.vocabulary if isinstance(chosen, LightEncoder) else 0
         writer = closing.enter_context(making.writer(recipe.dimension, tokens))
         stream = (embedded(_read(folder, wanted, len(found), refused, before, known, recipe, chosen, progress), chosen,
-                           parts) if on is None else
+                           parts, reread.vectors if reread else None) if on is None else
                   _gathered(on, folder, wanted, len(found), refused, before, known, recipe, making.parts / SHARDS,
                             progress))
         closing.enter_context(contextlib.closing(stream))
@@ -179,6 +183,11 @@ class _Before:
     @property
     def number(self) -> int:
         return self.whole.manifest.generation
+
+    def vectors(self, file: str) -> dict[str, Vectors]:
+        """The vectors of a file's passages, (dimension,) each, by what was embedded of them."""
+        rows = self.store.rows_of(file)
+        return dict(zip(map(document, self.store.passages(rows.tolist())), self.store.vectors(rows), strict=True))
 
     def ready(self, found: Found, kept: Known) -> Ready:
         """An article as this generation holds it."""

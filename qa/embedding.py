@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,25 +36,34 @@ class Ready:
         return isinstance(self.cut, tuple)
 
 
-def embedded(stream: Iterator[Ready], chosen: Encoder, parts: Parts | None
+def embedded(stream: Iterator[Ready], chosen: Encoder, parts: Parts | None,
+             earlier: Callable[[str], Mapping[str, Vectors]] | None = None
              ) -> Generator[tuple[Ready, int, int], None, None]:
     """The same articles in the same order, all with vectors; beside each how many of its passages were embedded
-    here, and how many of them an unfinished build had embedded. `parts`: None keeps nothing of what is embedded."""
+    here, and how many of them an unfinished build had embedded. `parts`: None keeps nothing of what is embedded.
+    `earlier` gives the vectors of a file's passages by their documents, where this model has made them before; a light
+    encoder makes them as soon as they are looked up."""
     waiting: list[Ready] = []
     size = 0
     for ready in stream:
         waiting.append(ready)
         size += len(ready.passages)
         if size >= _BATCH:
-            yield from _flush(waiting, chosen, parts)
+            yield from _flush(waiting, chosen, parts, earlier)
             waiting, size = [], 0
-    yield from _flush(waiting, chosen, parts)
+    yield from _flush(waiting, chosen, parts, earlier)
 
 
-def _flush(waiting: list[Ready], chosen: Encoder, parts: Parts | None) -> Iterator[tuple[Ready, int, int]]:
+def _flush(waiting: list[Ready], chosen: Encoder, parts: Parts | None,
+           earlier: Callable[[str], Mapping[str, Vectors]] | None) -> Iterator[tuple[Ready, int, int]]:
     fresh = [ready for ready in waiting if not ready.taken_over]
     texts = [document(passage) for ready in fresh for passage in ready.passages]
-    kept = parts.find(texts) if parts else [None] * len(texts)
+    resumed = parts.find(texts) if parts else [None] * len(texts)
+    kept = list(resumed)
+    if earlier and not isinstance(chosen, LightEncoder):
+        known = [vectors.get(document(passage)) for ready in fresh for vectors in (earlier(ready.found.file),)
+                 for passage in ready.passages]
+        kept = [other if own is None else own for own, other in zip(kept, known, strict=True)]
     missing = [place for place, vector in enumerate(kept) if vector is None]
     if isinstance(chosen, LightEncoder):
         meant = [_meant(ready, chosen) for ready in fresh]
@@ -75,9 +84,10 @@ def _flush(waiting: list[Ready], chosen: Encoder, parts: Parts | None) -> Iterat
             mine = slice(cursor, cursor + len(ready.passages))
             cursor = mine.stop
             here = sum(vector is None for vector in kept[mine])
+            again = sum(vector is not None for vector in resumed[mine])
             rows = np.stack(vectors[mine]) if vectors[mine] else embedded[:0]
             units, _ = next(following, (None, rows))
-            yield replace(ready, vectors=rows, units=units), here, len(ready.passages) - here
+            yield replace(ready, vectors=rows, units=units), here, again
 
 
 def _meant(ready: Ready, chosen: LightEncoder) -> tuple[Units, Vectors]:

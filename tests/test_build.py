@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from qa.cuts import cut, meanings
 from qa.encoder import LightEncoder, load
 from qa.generations import GENERATIONS, PARTS
 from qa.passages import Passage
+from qa.recipe import READING, Recipe
 from qa.store import document
 
 pytestmark = pytest.mark.usefixtures("brief_background")
@@ -281,6 +283,21 @@ def test_a_file_that_becomes_unreadable_leaves_the_index(
     write(folder, {"egipet.txt": ARTICLES["egipet.txt"]})
     report = build(folder)
     assert (report.articles, report.embedded, report.reused, report.unreadable) == (5, 1, 4, ())
+
+
+def test_new_reading_rules_read_every_file_again_and_embed_only_what_they_cut_otherwise(
+    build: Build, folder: Path, encoder: CountryEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plain rebuild notices them; a passage whose text stays as it was keeps its vector."""
+    build(folder)
+    monkeypatch.setattr("qa.build.Recipe", lambda *given: replace(Recipe(*given), reading=READING + 1))
+    changed = folder / "egipet.txt"
+    changed.write_text(changed.read_text("utf-8").replace("мост", "тоннель"), "utf-8")
+    encoder.embedded.clear()
+    report = build(folder)
+    assert (report.generation, report.passages, report.embedded, report.reused, report.resumed) == (2, 5, 1, 4, 0)
+    assert [text for text in encoder.embedded if "Kenya" in text or "Japan" in text] == []
+    assert (build(folder).generation, build(folder, full=True).embedded) == (2, 5)
 
 
 def test_a_file_that_vanishes_while_reading_is_listed(build: Build, folder: Path) -> None:
