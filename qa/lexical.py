@@ -22,8 +22,8 @@ from qa.words import BEGINNINGS, terms
 
 K1, B = 1.2, 0.75       # anything from 0.6 to 1.5, and from 0.6 to 0.9, is as good: bench/lexical.md
 TERMS_A_QUESTION = 128  # the rarest are kept: a pasted article is a slow question and no better one
-# Chosen on half of the Chinese development questions; half or twice as much changes little: bench/README.md
-NAME = 3.0        # times its rarity counts a beginning of a name that is certain, in place of all its signs
+# Chosen on half of the Chinese development questions, and in larger folders of many languages: bench/README.md
+NAME = 5.0        # times its rarity counts a beginning of a name that is certain, in place of all its signs
 _LIKELIEST = 3    # beginnings of each length that a name may have
 _ANOTHER = 0.05   # how likely a name begins otherwise than any word of the texts
 
@@ -125,15 +125,13 @@ def _spelled(words: Sequence[str], found: dict[str, int], frequencies: Callable[
     terms, which are not looked for again.
 
     Of the beginnings that texts hold the likeliest count, by how likely they are among these: with the letters of a
-    name that none of the texts holds, another word may begin. What is found so stands for the signs of the name, which
+    name that none of the texts holds, another word may begin. What is found so stands for those signs of the name that
     stand nowhere.
     """
     spelled: dict[str, int] = {}
     shares: dict[str, float] = {}
     for name in names(words):
         signs = [word for word in words if word in name.words]
-        if all(word in found for word in signs):
-            continue  # the articles write it so
         wanted = [term for term in name.beginnings if term not in found]
         known = frequencies(wanted)
         best = 0.0

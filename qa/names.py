@@ -20,7 +20,7 @@ _PAIR = re.compile("|".join(f"[{script}]{{2}}" for script in _UNSPACED))
 _WORD = re.compile(f"[{_SPACED}]{{3,16}}")
 _SPELLED = re.compile(f"[{''.join(_UNSPACED)}{_SPACED}]")
 
-# Chosen on half of the Chinese development questions; half or twice as much changes little: bench/README.md
+# Chosen on half of the Chinese development questions, none of them critical: bench/README.md
 _START = 2.0     # odds, as a logarithm, that a name must have before it is more likely one than not
 _LONGEST = 9     # signs of a name
 _LATER = 0.3     # how likely a name begins with a later sign: the first may belong to what stands before it

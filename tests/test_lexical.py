@@ -278,11 +278,12 @@ def test_a_beginning_counts_by_how_likely_it_is(monkeypatch: pytest.MonkeyPatch)
         np.testing.assert_allclose(held, alone * [NAME / 3, NAME / 9, 1], rtol=1e-5)
 
 
-def test_a_name_that_stands_as_it_is_written_is_not_heard() -> None:
-    """Where the texts hold the name in its own script, nothing in Latin letters is taken for it."""
-    with indexed("斯特拉斯堡有大教堂", "Strasbourg has a cathedral") as index:
-        assert index.search(tokens("斯特拉斯堡"), 2)[0].tolist() == [0]
-        assert not any(term.endswith("*") for term in index.rarity(tokens("斯特拉斯堡")))
+def test_a_name_is_found_in_both_scripts() -> None:
+    """Where some texts hold the name in its own script and others in Latin letters, both are found, and signs that
+    texts hold count as ever."""
+    with indexed("斯特拉斯堡有大教堂", "Strasbourg has a cathedral", "canal") as index:
+        assert sorted(index.search(tokens("斯特拉斯堡"), 3)[0].tolist()) == [0, 1]
+        assert index.rarity(tokens("斯特拉斯堡"))["拉斯"] == pytest.approx(log(1 + 2.5 / 1.5))
 
 
 @pytest.mark.parametrize("passages", [(), ("",), ("", "...", "\u0301\n")])
