@@ -116,7 +116,7 @@ def _date_pattern() -> re.Pattern[str]:
     return re.compile(
         "|".join(
             [
-                r"(?<![\d./-])(?P<iy>\d{4})-(?P<im>\d{1,2})(?:-(?P<id>\d{1,2}))?(?![\d-])",
+                r"(?<![\d./-])(?P<iy>\d{4})-(?P<im>\d{1,2})(?:-(?P<id>\d{1,2}))?(?![\d年-])",
                 r"(?<![\d./-])(?P<nd>\d{1,2})[/.](?P<nm>\d{1,2})[/.](?P<ny>\d{4})(?!\d)",
                 # two that share a year, or a month and a year: January to March 2022, 3 to 15 March 2022
                 rf"(?<!\w)(?P<am>{month})\s*{joined}(?P<an>{month}),?\s+{of}(?P<ay>\d{{4}})(?!\d)",
@@ -362,7 +362,8 @@ _UNIT = re.compile(
 def _absolute(question: str, language: str, today: datetime.date) -> _Span | None:
     """The first phrase with a date in it, joined with the next when one opens and the other closes a time."""
     table = _TABLES[language]
-    spans = [span for span in _dates(question, language, today) if not _UNIT.match(question, span.end)]
+    spans = [span for span in _dates(question, language, today)
+             if not _UNIT.match(question, span.end) and not _titled(question, span.start)]
     found: list[_Span] = []
     number = 0
     while number < len(spans):
@@ -380,6 +381,13 @@ def _absolute(question: str, language: str, today: datetime.date) -> _Span | Non
         if since and until and since <= until:
             return _Span(found[0].start, found[1].end, since, until)
     return found[0] if found else None
+
+
+def _titled(question: str, start: int) -> bool:
+    """Whether a place is within quotation marks: what is quoted has its dates for itself."""
+    curved = "„“" if "„" in question else "“”"  # what opens an English quotation closes a German one
+    return any(question.rfind(opening, 0, start) > question.rfind(closing, 0, start)
+               for opening, closing in ("«»", curved, "《》", "〈〉", "「」", "『』"))
 
 
 @lru_cache(maxsize=256)
