@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa.cuts import Sentences
-from qa.encoder import Encoder, LightEncoder, Units, Vectors, apart, unit
+from qa.encoder import Encoder, LightEncoder, Vectors, apart, unit
 from qa.engine import EVERYWHERE, Engine, Rows, Within
 from qa.ranker import Meeting
 from qa.unrelated import little_words
@@ -20,6 +20,9 @@ Scores = NDArray[np.float32]
 
 _TINY = 1e-12
 _ASKED_FOR = 64      # units of a question that are compared, those that matter most: a question has a dozen
+# Weight of what a word's translations say together against what its own tokens say: one token was learned by itself,
+# several say little together. Chosen on the development questions, `python -m bench.fusion`
+_TRANSLATED, _TRANSLATED_PIECES = 0.5, 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +43,62 @@ def asked(question: str, encoder: Encoder, language: str) -> Asked:
     words = tuple(word for word in every if word not in little_words(language)) or every
     if not isinstance(encoder, LightEncoder):
         return Asked(question, encoder.encode_question(question), words, None, np.zeros(0, np.float32))
-    units, said = encoder.units([question])
-    return Asked(question, unit(said)[0], words, *_units(units, encoder))
+    vectors, figures = _meant(question, encoder, language)
+    return Asked(question, unit(vectors.sum(axis=0)), words, *_units(vectors, figures))
 
 
-def _units(units: Units, encoder: LightEncoder) -> tuple[Vectors, Scores]:
+def _meant(question: str, encoder: LightEncoder, language: str) -> tuple[Vectors, NDArray[np.bool_]]:
+    """What each unit of a question means, (units, dimension), its length saying how much it matters; and which units
+    are figures.
+
+    A unit that the dictionaries know means what its tokens and its translations say together, and matters as
+    much as both on average. What they know of a script without spaces is one unit.
+    """
+    lexicon = encoder.lexicon
+    pieces = [(question, False)] if lexicon is None else lexicon.pieces(encoder.folded(question), language)
+    units, _ = encoder.units([text for text, _ in pieces])
+    of = np.cumsum(units.firsts) - 1
+    meant = encoder.token_vectors(units.tokens) * (units.lengths[of, None] > 0)  # a text without tokens means nothing
+    begins = np.cumsum(units.counts[:, 1]) - units.counts[:, 1]
+    for begin, count, (_, known) in zip(begins.tolist(), units.counts[:, 1].tolist(), pieces, strict=True):
+        if known:
+            units.firsts[begin + 1 : begin + count] = False
+    firsts = np.flatnonzero(units.firsts)
+    vectors = np.add.reduceat(meant, firsts, axis=0)
+    figures = np.logical_and.reduceat(encoder.figures(units.tokens), firsts)
+    if lexicon is not None:
+        sizes = np.diff(firsts, append=len(units.tokens)).tolist()
+        for row, (word, size) in enumerate(zip(encoder.words(units), sizes, strict=True)):
+            translations = lexicon.meaning(word, language) if word.isalpha() else []
+            if translations:
+                weight = _TRANSLATED if size == 1 else _TRANSLATED_PIECES
+                vectors[row] = _joined(vectors[row], translations, weight, encoder)
+    return vectors, figures
+
+
+def _joined(own: Vectors, translations: Sequence[NDArray[Any]], weight: float, encoder: LightEncoder) -> Vectors:
+    """The vector of a word, (dimension,), joined with those of its translations, which weigh so much."""
+    starts = np.cumsum([0, *map(len, translations)])[:-1]
+    others = np.add.reduceat(encoder.token_vectors(np.concatenate(translations).astype(np.int32)), starts, axis=0)
+    middle = unit(others)
+    direction = unit(unit(own) + weight * unit(middle.sum(axis=0)))
+    # the square of a length says how much a word matters: the geometric mean of its own and of the translations'
+    matters, told = np.vecdot(own, own), np.vecdot(others, others).mean()
+    return np.asarray(direction * np.sqrt(np.sqrt(matters * told) if matters else told), np.float32)
+
+
+def _units(vectors: Vectors, figures: NDArray[np.bool_]) -> tuple[Vectors, Scores]:
     """What a question asks for, unit by unit, and how much each matters: the square of its vector's length, which
     training has made small for what any text may say (`python -m training.static`). A figure matters no more than
     the word that matters most: in another language than the articles' it is often all that is met for certain, and
     2012 alone answers nothing about that year."""
-    begins = np.flatnonzero(units.firsts)
-    vectors = np.add.reduceat(encoder.token_vectors(units.tokens), begins, axis=0)
-    weights = units.lengths ** 2
-    figures = np.logical_and.reduceat(encoder.figures(units.tokens), begins)
+    lengths = np.linalg.norm(vectors, axis=1)
+    weights = lengths ** 2
     if figures.any() and not figures.all():
         weights = np.where(figures, np.minimum(weights, weights[~figures].max()), weights)
     most = np.sort(np.argsort(-weights, kind="stable")[:_ASKED_FOR])
-    vectors, weights = vectors[most], weights[most]
-    return (np.asarray(vectors / np.maximum(units.lengths[most, None], _TINY), np.float32),
+    vectors, lengths, weights = vectors[most], lengths[most], weights[most]
+    return (np.asarray(vectors / np.maximum(lengths[:, None], _TINY), np.float32),
             np.asarray(weights / max(float(weights.sum()), _TINY), np.float32))
 
 

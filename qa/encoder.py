@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -17,8 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa import hub
+from qa import lexicon as lexicons
+from qa.arrays import mapped
 from qa.checksums import checksum
 from qa.errors import ModelError
+from qa.lexicon import Lexicon
 from qa.pieces import Pieces
 from qa.recipe import SHIPPED_FOLDER, SHIPPED_MODEL
 
@@ -76,6 +80,7 @@ class LightEncoder(Encoder, Protocol):
     """An encoder so quick that a question can be compared with every sentence and word of hundreds of passages."""
 
     vocabulary: int     # how many tokens it knows
+    lexicon: Lexicon | None  # what words of questions mean in other languages
 
     def units(self, texts: Sequence[str]) -> tuple[Units, Vectors]:
         """The units of the texts, and the sum of each text's, (len(texts), dimension): what it means, not of length
@@ -83,6 +88,12 @@ class LightEncoder(Encoder, Protocol):
 
     def figures(self, tokens: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Which of the tokens are digits and nothing else."""
+
+    def folded(self, text: str) -> str:
+        """The text as the tokenizer reads it, without case and most accents."""
+
+    def words(self, units: Units) -> list[str]:
+        """How each of the units is written, folded."""
 
     def token_vectors(self, tokens: NDArray[np.int32]) -> Vectors:
         """Float32 rows, (len(tokens), dimension), not of length one."""
@@ -139,7 +150,7 @@ class StaticEncoder:
         where = Path(folder)
         try:
             self._tokenizer = Tokenizer.from_file(str(where / "tokenizer.json"))
-            stored = _mapped(where / "model.safetensors")
+            stored, _ = mapped(where / "model.safetensors")
             self.fingerprint = folder_fingerprint(where)
         except (OSError, SafetensorError) as error:
             raise ModelError(f"The model in {where} cannot be read ({error}). Install qa again, or name another"
@@ -147,6 +158,7 @@ class StaticEncoder:
         except Exception as error:  # tokenizers raises bare Exception for a damaged file
             raise ModelError(f"The tokenizer in {where} cannot be read ({error}). Install qa again, or name another"
                              " model: qa rebuild --model NAME_OR_PATH") from error
+        self.lexicon = _lexicon(where / lexicons.NAME)
         _give_back()
         self._tokenizer.no_padding()
         self._pieces = Pieces(self._tokenizer)
@@ -220,6 +232,18 @@ class StaticEncoder:
         return np.array([(self._tokenizer.id_to_token(token) or "").strip("▁#").isdecimal()
                          for token in tokens.tolist()], np.bool_)
 
+    def folded(self, text: str) -> str:
+        """The text as the tokenizer reads it, without case and most accents."""
+        normalizer = self._tokenizer.normalizer
+        return text if normalizer is None else str(normalizer.normalize_str(text))
+
+    def words(self, units: Units) -> list[str]:
+        """How each of the units is written, folded."""
+        written = [(self._tokenizer.id_to_token(token) or "").removeprefix("##").replace("▁", "")
+                   for token in units.tokens.tolist()]
+        bounds = [*np.flatnonzero(units.firsts).tolist(), len(written)]
+        return ["".join(written[begin:end]) for begin, end in itertools.pairwise(bounds)]
+
     def token_vectors(self, tokens: NDArray[np.int32]) -> Vectors:
         """Float32 rows, (len(tokens), dimension), not of length one."""
         rows = self._rows[tokens].astype(np.float32)
@@ -242,6 +266,16 @@ class StaticEncoder:
 
     def _encodings(self, texts: Sequence[str]) -> list[Any]:
         return self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+
+
+def _lexicon(path: Path) -> Lexicon | None:
+    from safetensors import SafetensorError
+
+    try:
+        return Lexicon(path) if path.is_file() else None
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise ModelError(f"The dictionary in {path} cannot be read ({error}). Install qa again, or remove that file and"
+                         " rebuild: qa rebuild") from error
 
 
 def _give_back() -> None:
@@ -331,29 +365,6 @@ def folder_fingerprint(folder: Path) -> str:
             digest.update(relative.as_posix().encode())
             digest.update(checksum(path).encode())
     return digest.hexdigest()
-
-
-# What safetensors calls the kinds of numbers that numpy has too.
-_KINDS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1"}
-
-
-def _mapped(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of a safetensors file by their names, where they lie: the library would copy them, which takes
-    longer than answering a question. Raises OSError or SafetensorError."""
-    from safetensors import safe_open
-
-    with safe_open(path, framework="numpy"):
-        pass  # it checks that the file is whole and that no two arrays overlap
-    with path.open("rb") as stream:
-        size = int.from_bytes(stream.read(8), "little")
-        head = json.loads(stream.read(size))
-    data = np.memmap(path, np.uint8, "r", offset=8 + size).view(np.ndarray)
-    arrays: dict[str, NDArray[Any]] = {}
-    for name, about in head.items():
-        if name != "__metadata__" and about["dtype"] in _KINDS:
-            start, end = about["data_offsets"]
-            arrays[name] = data[start:end].view(_KINDS[about["dtype"]]).reshape(about["shape"])
-    return arrays
 
 
 def _is_static(folder: Path) -> bool:

@@ -57,7 +57,7 @@ def language_of(question: str) -> str:
     articles are read with takes half a second to load, which is longer than an answer takes, and is often wrong about
     a few words.
     """
-    written = next((language for language, script in _SCRIPTS if script.search(question)), UNTOLD)
+    written = script_of(question)
     if written != UNTOLD and len(_OTHERS.findall(question)) >= _ENOUGH * len(_LATIN.findall(question)):
         return written
     scores: dict[str, float] = defaultdict(float)
@@ -68,6 +68,11 @@ def language_of(question: str) -> str:
         scores[language] += _LETTER * min(len(letters.findall(question)), 3)
     second, likeliest = sorted(scores, key=lambda language: scores[language])[-2:]
     return likeliest if scores[likeliest] - scores[second] >= _CLEAR else written
+
+
+def script_of(text: str) -> str:
+    """The language that most of what is written in such a script is in, ISO 639-1; UNTOLD for Latin letters alone."""
+    return next((language for language, script in _SCRIPTS if script.search(text)), UNTOLD)
 
 
 @cache

@@ -14,7 +14,8 @@ import pytest
 from conftest import AXES, CountryEncoder, country_model
 
 import qa
-from qa.encoder import Encoder, SentenceTransformerEncoder, StaticEncoder, _mapped, folder_fingerprint, load
+from qa.arrays import mapped
+from qa.encoder import Encoder, SentenceTransformerEncoder, StaticEncoder, folder_fingerprint, load
 from qa.errors import ModelError
 from qa.recipe import SHIPPED_FOLDER
 from qa.store import document
@@ -157,7 +158,7 @@ def test_a_file_of_arrays_is_mapped_as_its_library_reads_it(tmp_path: Path) -> N
     kinds = ("<f8", "<f4", "<f2", "<i8", "i1", "u1")
     arrays = {kind: np.arange(24).reshape(2, 3, 4).astype(kind) for kind in kinds}
     save_file({**arrays, "empty": np.zeros((0, 5), np.float32)}, tmp_path / "a.safetensors", {"written": "by a test"})
-    ours, theirs = _mapped(tmp_path / "a.safetensors"), load_file(tmp_path / "a.safetensors")
+    (ours, _), theirs = mapped(tmp_path / "a.safetensors"), load_file(tmp_path / "a.safetensors")
     assert ours.keys() == theirs.keys()
     for name, array in theirs.items():
         assert ours[name].dtype == array.dtype

@@ -15,10 +15,10 @@ ROOT = Path(__file__).parent.parent
 # The one place where the order is written down.
 ORDER = (
     "errors recipe checksums cores dates datelines dating sentences furniture languages articles passages hub ranges"
-    " pieces encoder words names cuts beside reading unrelated generations engine lexical weighing vectors runs joint"
-    " store merging segments ranker closeness background switching addresses folders milvus milvus_records milvus_store"
-    " milvus_writer milvus_place places parts embedding shards cluster archive overseer index build spoken questions"
-    " reranker retrieval answers contents evaluation page cli"
+    " pieces words spoken arrays lexicon encoder names cuts beside reading unrelated generations engine lexical"
+    " weighing vectors runs joint store merging segments ranker closeness background switching addresses folders"
+    " milvus milvus_records milvus_store milvus_writer milvus_place places parts embedding shards cluster archive"
+    " overseer index build questions reranker retrieval answers contents evaluation page cli"
 ).split()
 
 
