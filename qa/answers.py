@@ -216,7 +216,7 @@ def _timed(index: Index, text: str, understood: Understood, file: str | None, k:
             return question, inside, confidence, True
     whole = asked(text, index.encoder, language)
     everywhere = rank(index, whole, language, any_date, k)
-    within = _dated_first(index, rank(index, whole, language, period, k))
+    within = _dated_first(index, rank(index, whole, language, period, k)) if apart else everywhere
     applies = _leads(index, within) and bool(within.rows[0] == everywhere.rows[0])
     if applies and inside is not None and len(inside.rows) and not _leads(index, inside):
         everywhere = rank(index, question, language, any_date, k)
