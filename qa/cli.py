@@ -261,7 +261,7 @@ def _print_answer(answer: Answer, narrowed: Sequence[str]) -> None:
     if not answer.answered:
         print(f"{bold}No answer in these articles.{plain}" + (" The nearest passages:" if answer.hits else
               f" No passage meets {' and '.join(narrowed)}." if narrowed else ""))
-    if over := answer.passed_over:
+    if (over := answer.passed_over) and answer.hits:
         options = [f"--{name} {day}" for name, day in (("since", over.since), ("until", over.until)) if day]
         print(f"The question names a period ({_printable(over.phrase)!r}: {_period(over.since, over.until)}), but"
               f" nothing from then answers it well enough: what follows is from any date or none. Only that period:"

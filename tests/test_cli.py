@@ -170,6 +170,8 @@ def test_ask_says_when_no_passage_meets_the_conditions(run: Here) -> None:
     """Rather than that the articles do not answer, when a pattern matches no file or no date lies within."""
     code, out, _ = run("ask", "Kenya", "--file", "*.pdf", "--since", "2019")
     assert (code, out) == (1, "No answer in these articles. No passage meets --since and --file.\n")
+    code, out, _ = run("ask", "What did Kenya open in 2021?", "--file", "*.pdf")
+    assert (code, out) == (1, "No answer in these articles. No passage meets --file.\n")
     code, out, _ = run("ask", "Kenya", "--until", "1990")
     assert out.startswith("No answer in these articles. No passage meets --until.\n")
 

@@ -102,7 +102,7 @@ def _chip(text: str, label: str, language: str, **takes_back: str) -> str:
 def _passed_over(found: Answer, language: str) -> str:
     """That the period named in the question does not narrow the answer, with a button that makes it."""
     named_period = found.get("passed_over")
-    if not named_period:
+    if not named_period or not found["hits"]:
         return ""
     since, until = named_period["since"] or "", named_period["until"] or ""
     words = WORDS[language]
