@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 from qa.words import BEGINNINGS
@@ -21,6 +21,8 @@ _WORD = re.compile(f"[{_SPACED}]{{3,16}}")
 _SPELLED = re.compile(f"[{''.join(_UNSPACED)}{_SPACED}]")
 
 # Chosen on half of the Chinese development questions, none of them critical: bench/README.md
+_NAMES = 8       # of a question, the first: a pasted article is a slow question and no better one
+_RUN = 100       # signs that are looked at together
 _START = 2.0     # odds, as a logarithm, that a name must have before it is more likely one than not
 _LONGEST = 9     # signs of a name
 _LATER = 0.3     # how likely a name begins with a later sign: the first may belong to what stands before it
@@ -41,10 +43,11 @@ class Name:
 
 
 def names(words: Sequence[str]) -> list[Name]:
-    """The possible names among the words of a question, which are as `qa.words.tokens` gives them, in their order."""
+    """The first possible names among the words of a question, which are as `qa.words.tokens` gives them, in their
+    order."""
     if not any(map(_SPELLED.match, words)):  # before the table is read
         return []
-    return [name for run in _runs(words) for name in _names(run)]
+    return list(islice((name for run in _runs(words) for name in _names(run)), _NAMES))
 
 
 def _runs(words: Sequence[str]) -> Iterator[str]:
@@ -53,7 +56,7 @@ def _runs(words: Sequence[str]) -> Iterator[str]:
     run = ""
     for word in words:
         if _PAIR.fullmatch(word):
-            if run and run[-1] == word[0]:
+            if run and run[-1] == word[0] and len(run) < _RUN:
                 run += word[1]
                 continue
             if run:

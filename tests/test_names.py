@@ -47,6 +47,16 @@ def test_a_name_ends_where_other_words_begin() -> None:
     assert name.words == {"马", "德", "里", "马德", "德里"}
 
 
+def test_a_pasted_article_has_no_more_names_than_a_question() -> None:
+    """Only the first names are heard, so that a long text takes no longer than a question of names."""
+    cities = "马德里。巴塞罗那。斯特拉斯堡。阿姆斯特丹。布达佩斯。马达加斯加。莎拉波娃。洛杉矶。里斯本。"
+    first = names(tokens(cities))
+    assert len(first) == len(names(tokens(cities * 50))) == 8
+    assert "莎拉" in first[6].words
+    unbroken = cities.replace("。", "")
+    assert len(names(tokens(unbroken * 50))) == 8
+
+
 def test_a_later_sign_may_be_the_first() -> None:
     """What a name begins with when its first sign belongs to the word before it is among its beginnings, though less
     likely."""
