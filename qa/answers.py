@@ -176,7 +176,8 @@ def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until
             else:
                 passed_over = Period(understood.phrase, _iso(understood.since), _iso(understood.until))
         else:
-            posed = asked(text, opened.encoder, understood.language)
+            kept = understood.phrase is not None and (first, last) == (understood.since, understood.until)
+            posed = asked(_timeless(text, understood) if kept else text, opened.encoder, understood.language)
             ranking = rank(opened, posed, understood.language, Within(first, last, file), k)
             confidence = _confidence(opened, understood.language, ranking)
         if reranker is not None:
@@ -202,8 +203,7 @@ def _timed(index: Index, text: str, understood: Understood, file: str | None, k:
     """
     language = understood.language
     period, any_date = Within(understood.since, understood.until, file, undated=True), Within(file=file)
-    rest = f"{text[: understood.start]} {text[understood.end :]}"
-    question = asked(rest if len(tokens(rest)) > 1 else text, index.encoder, language)
+    question = asked(_timeless(text, understood), index.encoder, language)
     apart = not index.store.alike(period, any_date)
     inside = _dated_first(index, rank(index, question, language, period, k)) if apart else None
     if inside is not None and _leads(index, inside):
@@ -222,6 +222,12 @@ def _timed(index: Index, text: str, understood: Understood, file: str | None, k:
         everywhere = rank(index, question, language, any_date, k)
         return question, everywhere, _confidence(index, language, everywhere), False
     return whole, within if applies else everywhere, _confidence(index, language, everywhere), applies
+
+
+def _timeless(text: str, understood: Understood) -> str:
+    """A question without its words of time, unless hardly anything is left: every passage of the period meets them."""
+    rest = f"{text[: understood.start]} {text[understood.end :]}"
+    return rest if len(tokens(rest)) > 1 else text
 
 
 def _dated_first(index: Index, ranking: Ranking) -> Ranking:

@@ -385,9 +385,9 @@ def _absolute(question: str, language: str, today: datetime.date) -> _Span | Non
 
 def _titled(question: str, start: int) -> bool:
     """Whether a place is within quotation marks: what is quoted has its dates for itself."""
-    curved = "„“" if "„" in question else "“”"  # what opens an English quotation closes a German one
+    curved = ("„", "“") if "„" in question else ("“", "”")  # what opens an English quotation closes a German one
     return any(question.rfind(opening, 0, start) > question.rfind(closing, 0, start)
-               for opening, closing in ("«»", curved, "《》", "〈〉", "「」", "『』"))
+               for opening, closing in (("«", "»"), curved, ("《", "》"), ("〈", "〉"), ("「", "」"), ("『", "』")))
 
 
 @lru_cache(maxsize=256)

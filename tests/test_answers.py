@@ -6,9 +6,10 @@ import datetime
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from math import sqrt
+from math import log, sqrt
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import qa
-from qa.answers import _alike
+from qa.answers import _alike, features
 from qa.dates import bounds
-from qa.encoder import Vectors
+from qa.encoder import Vectors, load
+from qa.retrieval import INTERACTION_WEIGHT, Ranking
 
 DATES = [
     "2018",
@@ -364,6 +366,16 @@ def test_a_period_in_the_question_from_which_nothing_answers_is_said_to_be_passe
     assert len(answer.hits) == 5
 
 
+def test_a_filter_that_is_the_period_of_the_question_does_not_answer_it(tmp_path: Path) -> None:
+    """Words of time that every passage within the filter meets make none of them surer."""
+    texts = {"fair.txt": "A fair\n3 June 2021\n\nThe fair of June 2021 opened late. In June 2021 nobody came to it."}
+    qa.rebuild(write(tmp_path / "a", texts), index=tmp_path / "index", encoder=CountryEncoder())
+    with_words, without = (ask(tmp_path / "index", f"Blue ferries of Kenya{words}?", since="2021-06", until="2021-06")
+                           for words in (" in June 2021", ""))
+    assert with_words.confidence == without.confidence
+    assert with_words.hits[0].lexical == without.hits[0].lexical == 0
+
+
 def test_without_dates_the_words_of_time_are_words_of_the_question(tmp_path: Path) -> None:
     """Where no passage has a date the year must stand in the text; an undated passage is not taken for the period's."""
     texts = {f"{name}.txt": f"Kenya built a harbour of stone in {year}, said the elders."
@@ -503,6 +515,34 @@ def test_a_question_the_articles_answer_is_answered(shelf: Path) -> None:
     answer = ask(shelf, "When does the first ferry of Kenya leave the harbour?")
     assert answer.answered
     assert answer.confidence > 0.9
+
+
+def _features(scores: Sequence[float], written: str, unrelated: Sequence[float]) -> list[float]:
+    """Of a Russian question, whose sums are half the scores, over passages of one language."""
+    numbers = np.array(scores, np.float32)
+    ranking = Ranking(np.arange(len(numbers)), numbers, numbers / 2, *[np.zeros(len(numbers), np.float32)] * 3,
+                      np.arange(len(numbers)), None)
+    index: Any = SimpleNamespace(
+        encoder=load(),
+        manifest=SimpleNamespace(background={"ru": {"any": list(unrelated)}}),
+        store=SimpleNamespace(languages_of=lambda rows: [written] * len(rows)),
+    )
+    return features(index, "ru", ranking)
+
+
+def test_across_languages_a_lead_counts_against_the_spread_of_unrelated_questions() -> None:
+    """The best score leads the mean of the next fifteen by 0.6, twelve spreads of an unrelated question's sum."""
+    spreads = [0.0, 0.03, 0.0, 0.0, 0.0, 0.04 / INTERACTION_WEIGHT]
+    many = [0.2] * 5 + [0.05] * 10 + [-5.0] * 10  # 0.1 on average of the fifteen
+    *_, lead, across = _features([0.7, *many], "en", spreads)
+    assert (lead, across) == (pytest.approx(log(12), abs=1e-5), 1.0)
+    assert _features([0.6], "en", spreads)[3] == pytest.approx(log(12), abs=1e-5)  # nothing to lead
+    assert _features([0.1] * 16, "en", spreads)[3] == pytest.approx(log(0.02 / 0.05), abs=1e-5)
+
+
+def test_in_the_same_language_sum_and_score_count_alike() -> None:
+    """The mean of the best sum and the best score, and nothing that is read across languages."""
+    assert _features([0.7, 0.1], "ru", [0.0, 0.03] * 3) == [pytest.approx(0.525), 0.0, 0.0, 0.0, 0.0]
 
 
 def test_a_question_about_nothing_here_is_not_answered(shelf: Path) -> None:
