@@ -28,7 +28,7 @@ from qa.passages import Passage
 from qa.questions import Understood, understand
 from qa.recipe import SHIPPED_FOLDER, SHIPPED_MODEL
 from qa.reranker import Reranker
-from qa.retrieval import Ranking, rank
+from qa.retrieval import INTERACTION_WEIGHT, LEXICAL_WEIGHT, Ranking, rank
 from qa.spoken import UNTOLD
 from qa.store import document
 from qa.words import BEGINNINGS, tokens, written
@@ -409,10 +409,11 @@ def _matched(text: str, wanted: frozenset[str]) -> tuple[str, ...]:
 
 # Logistic regressions over `features`, fitted by `python -m training.confidence`: the intercept, then the weights.
 _RULES = {
-    True: (-2.315, (6.356, 0.81, 0.808, 0.47, 0.843)),  # with a light encoder
-    False: (-2.015, (0.385, 1.479, 1.122, 0.765, 1.4)),  # with another
+    True: (-2.515, (6.018, 0.491, 0.525, 1.648, -0.635)),  # with a light encoder
+    False: (-2.016, (0.385, 1.479, 1.054, 1.021, 1.297)),  # with another
 }
-_RIVALS = 7         # passages that the best is compared with, fewer in a smaller folder
+_RIVALS = 15        # passages that the best is compared with, fewer in a smaller folder
+_SMALLEST = 0.02    # lead, and spread of the sum: below this, a ratio of them says nothing
 _SMALLEST_SPREAD = (0.05, 0.10, 0.05)  # cosine, coverage, interaction: below this, differences are noise
 
 
@@ -420,10 +421,11 @@ def features(index: Index, language: str, ranking: Ranking) -> list[float]:
     """How far the passage with the best sum rises above what unrelated questions of the same language reach in the
     same index. `language` is the question's.
 
-    With a light encoder: the sum, for a passage in the question's language; for one in another the rises of cosine
-    and interaction, in spreads, by how much the best score leads, and 1. With another encoder, whose cosines have a
-    scale of their own: the rises of cosine and coverage, for a passage in the question's language or in another, and 1
-    for one in another. What the other kind of passage would fill is zero.
+    With a light encoder: the mean of best sum and best score, for a passage in the question's language; for one in
+    another the rises of cosine and interaction, in spreads, by how many spreads of an unrelated question's sum the best
+    score leads (its logarithm), and 1. With another encoder, whose cosines have a scale of their own: the rises of
+    cosine and coverage, for a passage in the question's language or in another, and 1 for one in another. What the
+    other kind of passage would fill is zero.
     """
     if not len(ranking.rows):
         return [0.0] * 5
@@ -434,16 +436,22 @@ def features(index: Index, language: str, ranking: Ranking) -> list[float]:
         (float(value) - middle) / max(spread, smallest) for value, middle, spread, smallest
         in zip(best, usual[::2], usual[1::2], _SMALLEST_SPREAD, strict=True))
     same = index.store.languages_of(ranking.rows[at : at + 1])[0] == language
-    if isinstance(index.encoder, LightEncoder):
-        return [float(ranking.sums[at]), 0.0, 0.0, 0.0, 0.0] if same else [0.0, cosine, met, _lead(ranking.scores), 1.0]
-    return [cosine, covered, 0.0, 0.0, 0.0] if same else [0.0, 0.0, cosine, covered, 1.0]
+    if not isinstance(index.encoder, LightEncoder):
+        return [cosine, covered, 0.0, 0.0, 0.0] if same else [0.0, 0.0, cosine, covered, 1.0]
+    if same:
+        return [float(ranking.sums[at] + ranking.scores.max()) / 2, 0.0, 0.0, 0.0, 0.0]
+    # A true match across languages gains little where the model knows little of a language, but there unrelated
+    # questions differ little too: what counts is the lead against their spread.
+    spread = math.hypot(usual[1], LEXICAL_WEIGHT * usual[3], INTERACTION_WEIGHT * usual[5])
+    return [0.0, cosine, met, math.log(max(_lead(ranking.scores), _SMALLEST) / max(spread, _SMALLEST)), 1.0]
 
 
 def _lead(scores: Scores) -> float:
-    """By how much the best of these scores exceeds the mean of the next ones: an answer stands out, what has nothing
-    to do with a question is about equally far from it everywhere."""
+    """By how much the best of these scores exceeds the mean of the next ones, or 0, about what an unrelated question
+    reaches, where there is no other: an answer stands out, what has nothing to do with a question is about equally far
+    from it everywhere."""
     best = np.sort(scores)[::-1][: 1 + _RIVALS]
-    return float(best[0] - best[1:].mean()) if len(best) > 1 else 0.0
+    return float(best[0] - best[1:].mean()) if len(best) > 1 else float(best[0])
 
 
 def _confidence(index: Index, language: str, ranking: Ranking) -> float:
