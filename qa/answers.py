@@ -409,41 +409,51 @@ def _matched(text: str, wanted: frozenset[str]) -> tuple[str, ...]:
 
 # Logistic regressions over `features`, fitted by `python -m training.confidence`: the intercept, then the weights.
 _RULES = {
-    True: (-2.515, (6.018, 0.491, 0.525, 1.648, -0.635)),  # with a light encoder
-    False: (-2.016, (0.385, 1.479, 1.054, 1.021, 1.297)),  # with another
+    True: (-1.099, (5.274, -5.297, 0.406, 1.994, 3.509, 4.171, -4.221)),  # with a light encoder
+    False: (-2.016, (0.385, 1.479, 1.054, 1.021, 0.0, 0.0, 1.297)),  # with another
 }
 _RIVALS = 15        # passages that the best is compared with, fewer in a smaller folder
 _SMALLEST = 0.02    # lead, and spread of the sum: below this, a ratio of them says nothing
-_SMALLEST_SPREAD = (0.05, 0.10, 0.05)  # cosine, coverage, interaction: below this, differences are noise
+_SMALLEST_SPREAD = (0.05, 0.10)  # cosine, coverage: below this, differences are noise
+_UNMET, _FULLY_MET = 0.15, 0.5  # cosine of a question's unit: chance reaches the one, true translations the other
+_READ = 8           # passages in which a unit may be met
+_HEAVIEST = 3       # units, all of which an answer should meet
 
 
 def features(index: Index, language: str, ranking: Ranking) -> list[float]:
-    """How far the passage with the best sum rises above what unrelated questions of the same language reach in the
-    same index. `language` is the question's.
+    """How far the best passage rises above what unrelated questions of the same language reach in the same index, and
+    how much of what is asked for is met. `language` is the question's.
 
-    With a light encoder: the mean of best sum and best score, for a passage in the question's language; for one in
-    another the rises of cosine and interaction, in spreads, by how many spreads of an unrelated question's sum the best
-    score leads (its logarithm), and 1. With another encoder, whose cosines have a scale of their own: the rises of
-    cosine and coverage, for a passage in the question's language or in another, and 1 for one in another. What the
-    other kind of passage would fill is zero.
+    With a light encoder, for a passage in the question's language: the mean of best sum and best score, and the share
+    of what is asked for that no good passage meets; for one in another language: the rise of the cosine, in spreads, by
+    how many spreads of an unrelated question's sum the best score leads (its logarithm), the share of what is asked for
+    that the best passage meets, the lowest cosine among the units that matter most, and 1. With another encoder, whose
+    cosines have a scale of their own: the rises of cosine and coverage, for a passage in the question's language or
+    in another, and 1 for one in another. What the other kind of passage would fill is zero.
     """
     if not len(ranking.rows):
-        return [0.0] * 5
+        return [0.0] * 7
     usual = expected(index.manifest.background, language, ANY)
     at = int(ranking.sums.argmax())
-    best = (ranking.vector[at], ranking.lexical[at], ranking.interaction[at])
-    cosine, covered, met = (
+    best = (ranking.vector[at], ranking.lexical[at])
+    cosine, covered = (
         (float(value) - middle) / max(spread, smallest) for value, middle, spread, smallest
-        in zip(best, usual[::2], usual[1::2], _SMALLEST_SPREAD, strict=True))
+        in zip(best, usual[:4:2], usual[1:4:2], _SMALLEST_SPREAD, strict=True))
     same = index.store.languages_of(ranking.rows[at : at + 1])[0] == language
-    if not isinstance(index.encoder, LightEncoder):
-        return [cosine, covered, 0.0, 0.0, 0.0] if same else [0.0, 0.0, cosine, covered, 1.0]
+    met = ranking.met
+    if not isinstance(index.encoder, LightEncoder) or met is None:
+        return [cosine, covered, *[0.0] * 5] if same else [0.0, 0.0, cosine, covered, 0.0, 0.0, 1.0]
+    reached = met.reached[ranking.places[:_READ]]
+    shares = np.clip((reached - _UNMET) / (_FULLY_MET - _UNMET), 0.0, 1.0)
     if same:
-        return [float(ranking.sums[at] + ranking.scores.max()) / 2, 0.0, 0.0, 0.0, 0.0]
+        return [float(ranking.sums[at] + ranking.scores.max()) / 2, 1 - float(shares.max(axis=0) @ met.weights),
+                *[0.0] * 5]
     # A true match across languages gains little where the model knows little of a language, but there unrelated
     # questions differ little too: what counts is the lead against their spread.
     spread = math.hypot(usual[1], LEXICAL_WEIGHT * usual[3], INTERACTION_WEIGHT * usual[5])
-    return [0.0, cosine, met, math.log(max(_lead(ranking.scores), _SMALLEST) / max(spread, _SMALLEST)), 1.0]
+    least = reached[0, np.argsort(-met.weights, kind="stable")[:_HEAVIEST]].min()
+    return [0.0, 0.0, cosine, math.log(max(_lead(ranking.scores), _SMALLEST) / max(spread, _SMALLEST)),
+            float(shares[0] @ met.weights), float(least), 1.0]
 
 
 def _lead(scores: Scores) -> float:

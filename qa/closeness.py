@@ -153,7 +153,7 @@ class Meter:
         if met.cosines is not None:
             cosines = (cosines + np.maximum.reduceat(met.cosines, firsts)) / 2
         coverage = scores / np.float32(ceiling) + np.maximum.reduceat(met.coverage, firsts)
-        interaction = met.whole + np.maximum.reduceat(met.interaction, firsts)
+        interaction = met.reached @ met.weights + np.maximum.reduceat(met.interaction, firsts)
         return (np.asarray(cosines, np.float32), np.asarray(coverage / 2, np.float32),
                 np.asarray(interaction / 2, np.float32), met)
 
@@ -161,13 +161,13 @@ class Meter:
         """How each of these sentences meets the question; `coverage` says how much of its words each holds."""
         if question.units is None or not isinstance(self.encoder, LightEncoder):
             return Met(cut.bounds, cut.counts[:, :2], None, coverage, np.zeros(len(cut), np.float32),
-                       np.zeros(len(cut.titles), np.float32), None)
+                       np.zeros((len(cut.titles), 0), np.float32), np.zeros(0, np.float32), None)
         totals, cosines, bounds = _by_meaning(
             question, self.encoder, (cut.counts[:, 3:5], cut.totals, cut.lengths, cut.tokens, cut.firsts))
         nearest = np.maximum.reduceat(cosines, bounds[:-1], axis=1)  # (question's units, sentences)
-        whole = np.maximum.reduceat(nearest, cut.bounds[:-1], axis=1)
-        return Met(cut.bounds, cut.counts[:, :2], totals, coverage, question.weights @ nearest,
-                   question.weights @ whole, Meeting(cosines, question.weights, bounds, cut.bounds))
+        reached = np.maximum.reduceat(nearest, cut.bounds[:-1], axis=1)
+        return Met(cut.bounds, cut.counts[:, :2], totals, coverage, question.weights @ nearest, reached.T,
+                   question.weights, Meeting(cosines, question.weights, bounds, cut.bounds))
 
 
 def texts_met(question: Asked, texts: Sequence[str], encoder: LightEncoder) -> tuple[Scores, Scores]:
@@ -205,7 +205,8 @@ class Met:
     cosines: Scores | None  # (sentences,); None where the encoder is not light
     coverage: Scores        # (sentences,) share of the rarity of the question's words that stand in each
     interaction: Scores     # (sentences,)
-    whole: Scores           # (passages,) interaction with all sentences together
+    reached: Scores         # (passages, question's units) how near each unit is met in all sentences together
+    weights: Scores         # (question's units,) how much each matters; no units where the encoder is not light
     meeting: Meeting | None  # unit by unit; None where the encoder is not light
 
 

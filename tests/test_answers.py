@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 import qa
 from qa.answers import _alike, features
+from qa.closeness import Met
 from qa.dates import bounds
 from qa.encoder import Vectors, load
 from qa.retrieval import INTERACTION_WEIGHT, Ranking
@@ -517,11 +518,18 @@ def test_a_question_the_articles_answer_is_answered(shelf: Path) -> None:
     assert answer.confidence > 0.9
 
 
-def _features(scores: Sequence[float], written: str, unrelated: Sequence[float]) -> list[float]:
-    """Of a Russian question, whose sums are half the scores, over passages of one language."""
+def _features(scores: Sequence[float], written: str, unrelated: Sequence[float],
+              reached: Sequence[Sequence[float]] = ((0.0, 0.0),), weights: Sequence[float] = (0.5, 0.5)) -> list[float]:
+    """Of a Russian question, whose sums are half the scores, over passages of one language, the first of which reach
+    its units so, and the others not at all."""
     numbers = np.array(scores, np.float32)
+    units = np.zeros((len(numbers), len(weights)), np.float32)
+    units[: len(reached)] = reached
+    none = np.zeros(0, np.float32)
+    met = Met(np.zeros(1, np.int64), np.zeros((0, 2), np.int64), none, none, none, units,
+              np.array(weights, np.float32), None)
     ranking = Ranking(np.arange(len(numbers)), numbers, numbers / 2, *[np.zeros(len(numbers), np.float32)] * 3,
-                      np.arange(len(numbers)), None)
+                      np.arange(len(numbers)), met)
     index: Any = SimpleNamespace(
         encoder=load(),
         manifest=SimpleNamespace(background={"ru": {"any": list(unrelated)}}),
@@ -534,15 +542,25 @@ def test_across_languages_a_lead_counts_against_the_spread_of_unrelated_question
     """The best score leads the mean of the next fifteen by 0.6, twelve spreads of an unrelated question's sum."""
     spreads = [0.0, 0.03, 0.0, 0.0, 0.0, 0.04 / INTERACTION_WEIGHT]
     many = [0.2] * 5 + [0.05] * 10 + [-5.0] * 10  # 0.1 on average of the fifteen
-    *_, lead, across = _features([0.7, *many], "en", spreads)
-    assert (lead, across) == (pytest.approx(log(12), abs=1e-5), 1.0)
+    assert _features([0.7, *many], "en", spreads)[3] == pytest.approx(log(12), abs=1e-5)
     assert _features([0.6], "en", spreads)[3] == pytest.approx(log(12), abs=1e-5)  # nothing to lead
     assert _features([0.1] * 16, "en", spreads)[3] == pytest.approx(log(0.02 / 0.05), abs=1e-5)
 
 
-def test_in_the_same_language_sum_and_score_count_alike() -> None:
-    """The mean of the best sum and the best score, and nothing that is read across languages."""
-    assert _features([0.7, 0.1], "ru", [0.0, 0.03] * 3) == [pytest.approx(0.525), 0.0, 0.0, 0.0, 0.0]
+def test_across_languages_the_best_passage_should_meet_what_matters() -> None:
+    """Half of what is asked for is met for certain, a third of the rest halfway; of the three heaviest units the third
+    is met worst, and a light one that is not met at all does not lower that."""
+    reached = [[0.9, 0.325, 0.12, -0.2], [1.0, 1.0, 1.0, 1.0]]
+    *_, here, least, across = _features([0.7, 0.1], "en", [0.0, 0.03] * 3, reached, [0.5, 0.2, 0.2, 0.1])
+    assert (here, least, across) == (pytest.approx(0.6), pytest.approx(0.12), 1.0)
+
+
+def test_in_the_same_language_sum_and_score_count_alike_and_what_no_passage_meets() -> None:
+    """The mean of the best sum and the best score; a unit that a lower passage meets is not missing."""
+    found = _features([0.7, 0.1], "ru", [0.0, 0.03] * 3, [[0.9, 0.1], [0.1, 0.325]])
+    assert found == [pytest.approx(0.525), pytest.approx(0.25), 0.0, 0.0, 0.0, 0.0, 0.0]
+    far = _features([0.7] * 9, "ru", [0.0, 0.03] * 3, [[0.0, 0.0]] * 8 + [[1.0, 1.0]])
+    assert far[1] == pytest.approx(1.0)  # eight passages are looked at
 
 
 def test_a_question_about_nothing_here_is_not_answered(shelf: Path) -> None:
