@@ -49,6 +49,7 @@ _ENDS = ".!?…。！？؟।»”\"')"  # how a sentence ends; a line that ends
 _HEADING = 0.3  # taken off a heading: it names what is asked about, and answers nothing
 _ANSWERED = 0.5     # confidence from which a question counts as answered
 _UNDATED = 0.1      # of score: what a passage without a date lacks for a question that names a period
+_TIMELESS = 0.3     # share of a ranking that a question without its words of time decides
 _NO_WORSE = 0.05    # of confidence: the same passage leads a little more or less among other ones
 _MUCH_BETTER = 0.25  # of score: a passage outside the period that is so much closer is what was asked for
 _SENTENCE_WORDS = 1.0  # weight of shared words against the cosine in choosing the answering sentence
@@ -205,9 +206,17 @@ def _timed(index: Index, text: str, understood: Understood, file: str | None, k:
     period, any_date = Within(understood.since, understood.until, file, undated=True), Within(file=file)
     question = asked(_timeless(text, understood), index.encoder, language)
     apart = not index.store.alike(period, any_date)
-    inside = _dated_first(index, rank(index, question, language, period, k)) if apart else None
+    ranked: dict[tuple[str, Within], Ranking] = {}
+
+    def among(conditions: Within, asked_for: Asked) -> Ranking:
+        key = asked_for.text, conditions
+        if key not in ranked:
+            ranked[key] = rank(index, asked_for, language, conditions, k)
+        return ranked[key]
+
+    inside = _dated_first(index, among(period, question)) if apart else None
     if inside is not None and _leads(index, inside):
-        everywhere = rank(index, question, language, any_date, k)
+        everywhere = among(any_date, question)
         confidence, beyond = (_confidence(index, language, one) for one in (inside, everywhere))
         if inside.rows[0] == everywhere.rows[0]:  # among fewer passages the same one may look less sure
             return question, inside, max(confidence, beyond), True
@@ -215,11 +224,18 @@ def _timed(index: Index, text: str, understood: Understood, file: str | None, k:
                 float(everywhere.sums.max() - inside.sums.max()) <= _MUCH_BETTER):
             return question, inside, confidence, True
     whole = asked(text, index.encoder, language)
-    everywhere = rank(index, whole, language, any_date, k)
-    within = _dated_first(index, rank(index, whole, language, period, k)) if apart else everywhere
-    applies = _leads(index, within) and bool(within.rows[0] == everywhere.rows[0])
+
+    def told(conditions: Within) -> Ranking:
+        ranking = among(conditions, whole)
+        return _joined(ranking, among(conditions, question)) if understood.is_short else ranking
+
+    everywhere = within = told(any_date)
+    applies = _leads(index, everywhere)
+    if applies and apart:
+        within = _dated_first(index, told(period))
+        applies = len(within.rows) > 0 and bool(within.rows[0] == everywhere.rows[0])
     if applies and inside is not None and len(inside.rows) and not _leads(index, inside):
-        everywhere = rank(index, question, language, any_date, k)
+        everywhere = among(any_date, question)
         return question, everywhere, _confidence(index, language, everywhere), False
     return whole, within if applies else everywhere, _confidence(index, language, everywhere), applies
 
@@ -228,6 +244,23 @@ def _timeless(text: str, understood: Understood) -> str:
     """A question without its words of time, unless hardly anything is left: every passage of the period meets them."""
     rest = f"{text[: understood.start]} {text[understood.end :]}"
     return rest if len(tokens(rest)) > 1 else text
+
+
+def _joined(whole: Ranking, timeless: Ranking) -> Ranking:
+    """The ranking of a question, in part by what its passages are worth to the question without its words of time. A
+    month and its year are two words more to meet, and rare ones, that another passage of that month meets too."""
+    if not len(timeless.rows):
+        return whole
+    order = np.argsort(timeless.rows)
+    at = order[np.minimum(np.searchsorted(timeless.rows, whole.rows, sorter=order), len(order) - 1)]
+    there = timeless.rows[at] == whole.rows
+
+    def part(own: Scores, other: Scores) -> Scores:
+        return np.asarray(own + _TIMELESS * (np.where(there, other[at], other.min()) - own), np.float32)
+
+    scores, sums = part(whole.scores, timeless.scores), part(whole.sums, timeless.sums)
+    best = np.lexsort((whole.rows, -scores))
+    return replace(whole.reordered(best, scores[best]), sums=sums[best])
 
 
 def _dated_first(index: Index, ranking: Ranking) -> Ranking:

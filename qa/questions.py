@@ -31,7 +31,13 @@ class Understood:
     start: int | None  # question[start:end] == phrase, in characters
     end: int | None
 
+    @property
+    def is_short(self) -> bool:
+        """Whether it names a quarter at most, which takes more than the number of a year to say."""
+        return self.since is not None and self.until is not None and self.until - self.since < _SHORT
 
+
+_SHORT = datetime.timedelta(days=100)
 _WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 
 

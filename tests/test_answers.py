@@ -398,6 +398,23 @@ def test_a_dateline_of_the_period_alone_is_no_answer(tmp_path: Path) -> None:
     assert answer.passed_over == qa.Period("in June 2021", "2021-06-01", "2021-06-30")
 
 
+def test_a_month_that_is_passed_over_does_not_decide_what_is_found(build: Build, tmp_path: Path, index: Path,
+                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    """A month and its year are two rare words, but what the question is about comes first."""
+    build(write(tmp_path / "a", {
+        "treaty.txt": "03/05/2019\n\nThe harbour treaty ends soon, and nobody knows what follows.\n",
+        "feast.txt": "12/06/2020\n\nIn September 2022 a feast shall be held at the harbour, if September 2022 is dry.\n",
+        "bread.txt": "12/07/2020\n\nBread gets dearer in the old town, and fish does too.\n",
+    }))
+    question = "harbour treaty in September 2022"
+    answer = ask(index, question)
+    assert [hit.file for hit in answer.hits[:2]] == ["treaty.txt", "feast.txt"]
+    assert answer.passed_over is not None
+    assert answer.hits[0].score > answer.hits[1].score
+    monkeypatch.setattr("qa.answers._TIMELESS", 0.0)
+    assert [hit.file for hit in ask(index, question).hits[:2]] == ["feast.txt", "treaty.txt"]
+
+
 def test_a_period_that_is_given_stands_before_the_one_in_the_question(shelf: Path) -> None:
     """A filter set by the reader is obeyed, and the words of the question are no filter then."""
     answer = ask(shelf, "What did Kenya open in March 2019?", since="2021-09")
