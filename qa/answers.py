@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import re
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
@@ -31,6 +32,7 @@ from qa.reranker import Reranker
 from qa.retrieval import INTERACTION_WEIGHT, LEXICAL_WEIGHT, Ranking, rank
 from qa.spoken import UNTOLD
 from qa.store import document
+from qa.unrelated import little_words
 from qa.words import BEGINNINGS, tokens, written
 
 _turns = Turns(2)   # questions answered at once: eight threads together answer half as many, see bench/README.md
@@ -42,6 +44,7 @@ _LONGEST_GLOB = 1_000  # characters: more than any path
 _LONGEST = 10_000   # characters of a question that are read; what is longer is a document, not a question
 
 _REPEATED = 0.8     # share of common words (Jaccard) from which two passages tell the same story
+_CAPITALS = re.compile("[A-Z]{2}")
 _FEW_WORDS = 5      # fewer must all be common
 _NONE = -1
 _ALL_LOOKED_UP = TERMS_A_QUESTION // (1 + len(BEGINNINGS))  # words of a question
@@ -181,6 +184,8 @@ def ask(question: str, *, k: int = LIMIT, since: str | date | None = None, until
             posed = asked(_timeless(text, understood) if kept else text, opened.encoder, understood.language)
             ranking = rank(opened, posed, understood.language, Within(first, last, file), k)
             confidence = _confidence(opened, understood.language, ranking)
+        if _asks_for_nothing(text, understood.language):
+            confidence = 0.0
         if reranker is not None:
             ranking = _reranked(opened, text, ranking, k, reranker)
         left_out = opened.store.undated(file) if (first or last) and phrase is None else 0
@@ -297,6 +302,12 @@ def _bound(value: str | date | None, *, end: bool) -> date | None:
     if value is not None and not isinstance(value, (str, date)):
         raise UsageError(f"A date must be text such as 2022, 2022-09 or 2022-09-15, or a datetime.date, not {value!r}.")
     return None if value is None else parse_bound(value, end=end)
+
+
+def _asks_for_nothing(text: str, language: str) -> bool:
+    """Whether a question has no words but those that any question has: "?", "Was ist das?". They stand in every article.
+    WHO in capitals is a name."""
+    return little_words(language).issuperset(tokens(text)) and not _CAPITALS.search(text)
 
 
 def _iso(day: date | None) -> str | None:

@@ -580,6 +580,20 @@ def test_in_the_same_language_sum_and_score_count_alike_and_what_no_passage_meet
     assert far[1] == pytest.approx(1.0)  # eight passages are looked at
 
 
+@pytest.mark.parametrize("question", ["?", "!?" * 200, "« … »", "的", "What is it?", "Qui est-ce ?", "Was ist das?"])
+def test_a_question_that_asks_for_nothing_is_not_answered(shelf: Path, question: str) -> None:
+    """Signs and the words that any question has stand in every article."""
+    answer = ask(shelf, question)
+    assert (answer.answered, answer.confidence) == (False, 0.0)
+    assert answer.hits
+
+
+def test_a_name_in_capitals_asks_for_something(shelf: Path) -> None:
+    """Who is a little word, WHO is not."""
+    assert ask(shelf, "Who?").confidence == 0.0
+    assert ask(shelf, "WHO").confidence > 0.0
+
+
 def test_a_question_about_nothing_here_is_not_answered(shelf: Path) -> None:
     """Without a country or a word of any article it is refused, and the nearest passages are shown all the same."""
     answer = ask(shelf, "Wie stimmt jemand eigentlich Bratschen?")
