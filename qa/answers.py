@@ -44,10 +44,10 @@ _LONGEST_GLOB = 1_000  # characters: more than any path
 _LONGEST = 10_000   # characters of a question that are read; what is longer is a document, not a question
 
 _REPEATED = 0.8     # share of common words (Jaccard) from which two passages tell the same story
-_CAPITALS = re.compile("[A-Z]{2}")
 _FEW_WORDS = 5      # fewer must all be common
 _NONE = -1
 _ALL_LOOKED_UP = TERMS_A_QUESTION // (1 + len(BEGINNINGS))  # words of a question
+_CAPITALS = re.compile("[A-Z]{2}")
 _ENDS = ".!?…。！？؟।»”\"')"  # how a sentence ends; a line that ends otherwise is a heading
 _HEADING = 0.3  # taken off a heading: it names what is asked about, and answers nothing
 _ANSWERED = 0.5     # confidence from which a question counts as answered
@@ -305,7 +305,7 @@ def _bound(value: str | date | None, *, end: bool) -> date | None:
 
 
 def _asks_for_nothing(text: str, language: str) -> bool:
-    """Whether a question has no words but those that any question has: "?", "Was ist das?". They stand in every article.
+    """Whether a question has no words but those that any question has: "?", "Was ist das?". They stand everywhere.
     WHO in capitals is a name."""
     return little_words(language).issuperset(tokens(text)) and not _CAPITALS.search(text)
 

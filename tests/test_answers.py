@@ -403,7 +403,7 @@ def test_a_month_that_is_passed_over_does_not_decide_what_is_found(build: Build,
     """A month and its year are two rare words, but what the question is about comes first."""
     build(write(tmp_path / "a", {
         "treaty.txt": "03/05/2019\n\nThe harbour treaty ends soon, and nobody knows what follows.\n",
-        "feast.txt": "12/06/2020\n\nIn September 2022 a feast shall be held at the harbour, if September 2022 is dry.\n",
+        "feast.txt": "12/06/2020\n\nIn September 2022 a feast is held at the harbour, if September 2022 is dry.\n",
         "bread.txt": "12/07/2020\n\nBread gets dearer in the old town, and fish does too.\n",
     }))
     question = "harbour treaty in September 2022"
