@@ -11,6 +11,7 @@ Names of months stand here again, though dateparser knows them: importing it wou
 
 from __future__ import annotations
 
+import calendar
 import datetime
 import re
 import unicodedata
@@ -172,7 +173,7 @@ def _dates(question: str, language: str, today: datetime.date) -> list[_Span]:
         if day:
             last = first
         elif month:
-            last = _before(datetime.date(year + month // 12, month % 12 + 1, 1))
+            last = _end(first)
         else:
             last = datetime.date(year, 12, 31)
         spans.append(_Span(match.start(), match.end(), first, last))
@@ -186,15 +187,15 @@ def _several(kind: str, part: dict[str, str | None]) -> tuple[datetime.date, dat
         return None
     if kind in "pq":
         return _part_of_year(year, part[f"{kind}m"] or "")
-    if kind == "r":
-        return datetime.date(year, 1, 1), datetime.date(int(part["rz"] or 0), 12, 31)
-    last = _number(part[f"{kind}n"]) or _number(part[f"{kind}m"])
-    first = _number(part[f"{kind}m"]) or last
     try:
+        if kind == "r":
+            return datetime.date(year, 1, 1), datetime.date(int(part["rz"] or 0), 12, 31)
+        last = _number(part[f"{kind}n"]) or _number(part[f"{kind}m"])
+        first = _number(part[f"{kind}m"]) or last
         if kind in "be":
             return (datetime.date(year, first, int(part[f"{kind}d"] or 0)),
                     datetime.date(year, last, int(part[f"{kind}e"] or 0)))
-        return datetime.date(year, first, 1), _before(datetime.date(year + last // 12, last % 12 + 1, 1))
+        return datetime.date(year, first, 1), _end(datetime.date(year, last, 1))
     except ValueError:
         return None
 
@@ -208,7 +209,12 @@ def _number(month: str | None) -> int:
 
 def _part_of_year(year: int, name: str) -> tuple[datetime.date, datetime.date]:
     first, last = next((first, last) for first, last, words in _PARTS if re.fullmatch(words, name, re.I))
-    return datetime.date(year, first, 1), _before(datetime.date(year + last // 12, last % 12 + 1, 1))
+    return datetime.date(year, first, 1), _end(datetime.date(year, last, 1))
+
+
+def _end(day: datetime.date) -> datetime.date:
+    """The last day of its month."""
+    return day.replace(day=calendar.monthrange(day.year, day.month)[1])
 
 
 def _before(day: datetime.date) -> datetime.date:
@@ -709,5 +715,5 @@ def _unit(today: datetime.date, unit: str, ago: int) -> tuple[datetime.date, dat
         return monday, monday + datetime.timedelta(days=6)
     if unit == "month":
         first = _back(today.replace(day=1), "month", ago)
-        return first, _before(datetime.date(first.year + first.month // 12, first.month % 12 + 1, 1))
+        return first, _end(first)
     return datetime.date(today.year - ago, 1, 1), datetime.date(today.year - ago, 12, 31)

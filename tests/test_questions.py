@@ -209,7 +209,10 @@ def test_weeks_begin_on_monday_and_months_end_where_they_end() -> None:
 @given(
     st.text()
     | st.lists(
-        st.sampled_from("in en avant 2018 2020 et and 年 2月 до с last année 3 mars février 0 9999 13/13/2020".split()),
+        st.sampled_from((
+            "in en avant 2018 2020 et and 年 2月 до с last année 3 mars février 0 9999 0000 13/13/2020"
+            " Q4 quarter second half 4. Quartal 第四季度 - – to"
+        ).split()),
         max_size=12,
     ).map(" ".join)
 )
@@ -224,6 +227,15 @@ def test_any_text_is_understood(question: str) -> None:
     assert found.since or found.until
     assert found.since is None or found.until is None or found.since <= found.until
     assert found.since is None or found.since <= TODAY
+
+
+@pytest.mark.parametrize("question", [
+    "What happened in Q4 9999?", "Was geschah im 4. Quartal 9999?", "9999年第四季度发生了什么",
+    "What did they do in 2019-0000?",
+])
+def test_years_that_no_calendar_holds_name_no_period(question: str) -> None:
+    """The last day of the last year there is, and the year nought, are no reason to fail."""
+    assert understand(question, today=TODAY).phrase is None
 
 
 def test_asking_loads_no_date_library() -> None:
