@@ -263,17 +263,13 @@ def _joined(whole: Ranking, timeless: Ranking) -> Ranking:
     def part(own: Scores, other: Scores) -> Scores:
         return np.asarray(own + _TIMELESS * (np.where(there, other[at], other.min()) - own), np.float32)
 
-    scores, sums = part(whole.scores, timeless.scores), part(whole.sums, timeless.sums)
-    best = np.lexsort((whole.rows, -scores))
-    return replace(whole.reordered(best, scores[best]), sums=sums[best])
+    return replace(whole, sums=part(whole.sums, timeless.sums)).ordered(part(whole.scores, timeless.scores))
 
 
 def _dated_first(index: Index, ranking: Ranking) -> Ranking:
     """The ranking with passages without a date put a little back."""
     lacking = _UNDATED * index.store.undated_of(ranking.rows)
-    scores = ranking.scores - lacking
-    order = np.lexsort((ranking.rows, -scores))
-    return replace(ranking.reordered(order, scores[order]), sums=(ranking.sums - lacking)[order])
+    return replace(ranking, sums=ranking.sums - lacking).ordered(ranking.scores - lacking)
 
 
 def _leads(index: Index, ranking: Ranking) -> bool:

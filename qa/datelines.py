@@ -271,6 +271,7 @@ def month_leads(text: str, language: str) -> bool:
     return not (_DAY_LEADS.search(head) or _BRITISH.search(head))
 
 
+_SENT = r"sent|gesendet|envoyé|enviado|inviato|отправлено|发送时间|送信日時"  # as the head of a letter says
 _PUBLISHED = (
     # French
     r"première\s+publication|(?:a\s+été\s+)?publi[ée]e?s?(?:\s+(?:initialement|dans|depuis\s+overblog))?|publication|"
@@ -299,7 +300,7 @@ _PUBLISHED = (
     r"gepubliceerd|geplaatst|opublikowano|data\s+publikacji|publicerad|publikováno|"
     r"giriş(?:\s+tarihi)?|yayın(?:lan)?ma(?:\s+tarihi)?|yayın\s+tarihi|yayınlandı|eklenme(?:\s+tarihi)?|tarih|"
     r"δημοσίευση|δημοσιεύ[θτ]ηκε|ημερομηνία(?:\s+δημοσίευσης)?|αναρτήθηκε|प्रकाशित|प्रकाशन(?:\s+तिथि)?|"
-    r"sent|gesendet|envoyé|enviado|inviato|отправлено|发送时间|送信日時"
+    rf"{_SENT}"
 )
 _UPDATED = (
     r"mise?\s+à\s+jour|dernière\s+(?:mise\s+à\s+jour|modification)|modifi[ée]e?|actualisée?|"
@@ -317,7 +318,7 @@ _PUBLISHED_AT = re.compile(
 )
 _PLAIN_LABEL = re.compile(
     r"(?:date|dated|datum|fecha|data|дата|التاريخ|تاريخ|日期|时间|時間|日付|time|"
-    r"stand|tarih|giriş|ημερομηνία|sent|gesendet|envoyé|enviado|inviato|отправлено|发送时间|送信日時)$",
+    rf"stand|tarih|giriş|ημερομηνία|{_SENT})$",
     re.I,
 )  # of anything
 _UPDATED_AT = re.compile(rf"(?<!\w)(?:{_UPDATED})(?!\w)|(?:更新|修改|編集)(?:时间|時間|日期|日時?|于)?", re.I)

@@ -41,10 +41,10 @@ class Lexicon:
     def meaning(self, word: str, language: str) -> list[Tokens]:
         """The tokens of each translation of a folded word of a question in that language; none where it is not
         known."""
-        at = self._found([word], _language(word, language))
-        if not len(at) or at[0] < 0:
+        at, = self._found([word], _language(word, language)).tolist()
+        if at < 0:
             return []
-        begin, end = self._bounds[self._meanings[at[0]] :][:2].tolist()
+        begin, end = self._bounds[self._meanings[at] :][:2].tolist()
         tokens = self._tokens[begin:end]
         return [one[one != SEPARATOR] for one in np.split(tokens, np.flatnonzero(tokens == SEPARATOR))]
 
@@ -76,10 +76,10 @@ class Lexicon:
     def _found(self, words: list[str], language: str) -> NDArray[np.int64]:
         """The place of each word among those of the language, -1 for one that is not known."""
         begin, end = self._blocks.get(language, (0, 0))
+        if begin == end:
+            return np.full(len(words), -1)
         numbers = self._numbers[begin:end]
         wanted = np.array([number(word) for word in words], np.uint32)
-        if not len(numbers):
-            return np.full(len(words), -1)
         at = np.minimum(np.searchsorted(numbers, wanted), len(numbers) - 1)
         return np.where(numbers[at] == wanted, at + begin, -1)
 

@@ -39,6 +39,11 @@ class Ranking:
         return Ranking(self.rows[order], scores, self.sums[order], self.vector[order], self.lexical[order],
                        self.interaction[order], self.places[order], self.met)
 
+    def ordered(self, scores: Scores) -> Ranking:
+        """The same passages by other scores, best first; of equal ones the earlier, so that answers repeat."""
+        order = np.lexsort((self.rows, -scores))
+        return self.reordered(order, scores[order])
+
 
 def rank(index: Index, question: Asked, language: str, within: Within = EVERYWHERE, k: int = CANDIDATES) -> Ranking:
     """The passages that may answer, at least k if there are as many, among those that meet the conditions.
@@ -80,5 +85,4 @@ def _refined(ranking: Ranking, meeting: Meeting, written: NDArray[np.str_]) -> R
         merits[written == language] -= merits[written == language].mean()
     scores = ranking.sums + np.pad(merits, (0, len(ranking.rows) - len(merits)),
                                      constant_values=merits.min())
-    better = np.lexsort((ranking.rows, -scores))
-    return ranking.reordered(better, scores[better])
+    return ranking.ordered(scores)

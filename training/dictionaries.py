@@ -29,6 +29,7 @@ LANGUAGES = {  # FreeDict's code → ours
     "ara": "ar", "ces": "cs", "deu": "de", "ell": "el", "eng": "en", "fra": "fr", "hin": "hi", "ind": "id", "ita": "it",
     "jpn": "ja", "nld": "nl", "pol": "pl", "por": "pt", "rus": "ru", "spa": "es", "swe": "sv", "tur": "tr",
 }  # fmt: skip
+CODES = {"arb": "ar", "cmn": "zh"}  # of the corpora's dictionaries → ours
 NAMED = ("ar", "cs", "de", "el", "es", "fa", "fr", "he", "hi", "id", "it", "ja", "ko", "nl", "pl", "pt", "ro", "ru",
          "sv", "tr", "uk", "vi", "zh")
 FORMS = 12       # of a word, at most: a Russian adjective has thirty
@@ -224,7 +225,7 @@ def main() -> None:
     for path in sorted((arguments.corpora / "dictionaries").glob("en-*.tsv.xz")):
         language = path.name.removesuffix(".tsv.xz").removeprefix("en-")
         with lzma.open(path, "rt", encoding="utf-8") as lines:
-            listed["en", {"arb": "ar", "cmn": "zh"}.get(language, language)] = [
+            listed["en", CODES.get(language, language)] = [
                 (left, right) for left, _, right in (line.rstrip("\n").partition("\t") for line in lines)]
     listed["en", "ru"] = list(agreed(listed, "en", "ru"))  # no dictionary of these two is under a licence that shares
     print("freedict en ru", write(output / "freedict" / "en-ru.tsv.xz", listed["en", "ru"]), flush=True)

@@ -27,12 +27,11 @@ from safetensors.numpy import save_file
 from qa.encoder import StaticEncoder, load
 from qa.lexicon import LONGEST, NAME, SEPARATOR, number
 from qa.recipe import SHIPPED_FOLDER
-from training.dictionaries import forms
+from training.dictionaries import CODES, forms
 
 SETS = ("freedict", "cedict", "cldr_names")
 # The others gained nothing, see training/README.md
 LANGUAGES = ("zh", "ru", "cs", "el", "id", "it", "pl", "ro", "sv", "tr")
-CODES = {"arb": "ar", "cmn": "zh"}
 UNSPACED = ("zh", "ja")
 MOST = {"ru": 12, "zh": 12}     # translations of a word
 MOST_OTHERWISE = 6
